@@ -1,0 +1,162 @@
+"""What the write arm says of a span, one entry at a time; the journal carries entries and a store merges them.
+
+Invariant: entries of a span may arrive in any order and more than once, and the record is the same. So each entry says
+what it knows whole (an attempt's answer, an outcome), never a difference to an earlier one. Bodies are masked before an
+entry is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from spanglass.model.record import ErrorInfo, State, Usage
+from spanglass.model.step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call when it begins; travels in every `RequestEntry` and `OutcomeEntry`.
+
+    ``owner`` is the journal that saw the call begin: when its process is gone, a call still ``started`` was killed.
+    Times are ns since the epoch.
+    """
+
+    name: str
+    started_at: int
+    owner: str
+    parent_span_id: str | None = None
+    service: str = ""
+    workflow_id: str | None = None
+    step_name: str | None = None
+    step_attempt: int | None = None
+    format: str = "opaque"
+    provider: str | None = None
+    operation: str | None = None
+    request_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEntry:
+    """An attempt is about to leave the process. ``body`` is the request's body.
+
+    A body that the host sends from a generator is not at hand yet: the entry then says None, and comes again with it.
+    """
+
+    kind: ClassVar[str] = "request"
+    trace_id: str
+    span_id: str
+    call: CallFacts
+    number: int
+    method: str
+    url: str
+    started_at: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    redactions: int = 0
+    missing: list[str] = field(default_factory=list)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEntry:
+    """An attempt has ended. ``body`` is the response's body, content-encoding undone."""
+
+    kind: ClassVar[str] = "attempt"
+    trace_id: str
+    span_id: str
+    number: int
+    status: int | None
+    ended_at: int
+    complete: bool
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    first_byte_ns: int | None = None
+    error: ErrorInfo | None = None
+    redactions: int = 0
+    missing: list[str] = field(default_factory=list)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeEntry:
+    """A call has ended."""
+
+    kind: ClassVar[str] = "outcome"
+    trace_id: str
+    span_id: str
+    call: CallFacts
+    state: State
+    ended_at: int
+    error: ErrorInfo | None = None
+    response_model: str | None = None
+    response_id: str | None = None
+    finish_reasons: list[str] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    redactions: int = 0
+    missing: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeEntry:
+    """A gen_ai span as it was exported, ours or another vendor's. ``body`` is ``{"attributes", "events", "status"}`` as JSON.
+
+    For a span without a call of ours it is all there is, and makes the record.
+    """
+
+    kind: ClassVar[str] = "envelope"
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    service: str
+    scope: str
+    started_at: int
+    ended_at: int
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamEntry:
+    """What the steps before handed to this call. ``body`` is a JSON value."""
+
+    kind: ClassVar[str] = "upstream"
+    trace_id: str
+    span_id: str
+    redactions: int = 0
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepEntry:
+    """One step of a step-by-step trace. ``index`` orders the steps of a span and makes a repeated entry the same one."""
+
+    kind: ClassVar[str] = "step"
+    trace_id: str
+    span_id: str
+    index: int
+    step: Step
+    redactions: int = 0
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitEntry:
+    """The process behind the journal ``owner`` is gone: what it left ``started`` was killed. Belongs to no span."""
+
+    kind: ClassVar[str] = "exit"
+    owner: str
+    trace_id: str = ""
+    span_id: str = ""
+    body: bytes | None = None
+
+
+Entry: TypeAlias = (
+    "RequestEntry | AttemptEntry | OutcomeEntry | EnvelopeEntry | UpstreamEntry | StepEntry | ExitEntry"
+)
+
+ENTRY_TYPES: Mapping[str, type[Any]] = {
+    cls.kind: cls
+    for cls in (RequestEntry, AttemptEntry, OutcomeEntry, EnvelopeEntry, UpstreamEntry, StepEntry, ExitEntry)
+}

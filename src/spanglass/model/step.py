@@ -1,0 +1,23 @@
+"""One entry of a step-by-step trace: what a program did between its calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A thought, a tool call, an observation.
+
+    Args:
+        step_name: what was done, such as ``generate_thought``.
+        data: JSON values that say more.
+        timestamp: when it began, in ns since the epoch.
+        duration_ns: how long it took, or None for a point in time.
+    """
+
+    step_name: str
+    data: dict[str, Any] = field(default_factory=dict)
+    timestamp: int = 0
+    duration_ns: int | None = None
