@@ -1,8 +1,8 @@
 """Every ``SPANGLASS_*`` variable as one frozen `Settings`; the only reader of the environment.
 
 Invariant: reading never raises and never stops the host. A value that cannot work is replaced by its default and named
-in ``Settings.problems``, one line each with what to do; whoever switches spanglass on says them at start-up. Arguments of
-`spanglass.install`, unlike variables, are the programmer's own and do raise `ConfigurationError`.
+in ``Settings.problems``, one line each with what to do; whoever switches spanglass on says them at start-up. Arguments
+of `spanglass.install`, unlike variables, are the programmer's own and do raise `ConfigurationError`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,21 @@ PREFIX = "SPANGLASS_"
 GiB = 1 << 30
 MiB = 1 << 20
 
-_SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 1 << 10, "mib": MiB, "gib": GiB, "tib": 1 << 40}
+_SIZE_UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 1 << 10,
+    "mib": MiB,
+    "gib": GiB,
+    "tib": 1 << 40,
+}
 _AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_SIZE = r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)"
+_AGE = r"(\d+(?:\.\d+)?)\s*([smhdw])"
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
 
@@ -44,6 +57,9 @@ class Retention(NamedTuple):
 
     age_s: float | None = None
     size_bytes: int | None = None
+
+
+NO_RETENTION = Retention()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,7 @@ class Settings:
     redact_patterns: tuple[str, ...] = ()
     journal_max_bytes: int = GiB
     max_body_bytes: int = 64 * MiB
-    retention: Retention = Retention()
+    retention: Retention = NO_RETENTION
     problems: tuple[str, ...] = ()
 
     @classmethod
@@ -98,11 +114,7 @@ class Settings:
             if option is None:
                 message = f"install() has no setting {name!r}; it takes {', '.join(sorted(options))}"
                 raise ConfigurationError(message)
-            try:
-                values[name] = option.parse(_as_text(value))
-            except ValueError as why:
-                message = f"install({name}={value!r}) cannot work: {why}"
-                raise ConfigurationError(message) from None
+            values[name] = _parse_argument(option, value)
         if "state_dir" in values and "store" not in values and self.store == _default_store(self.state_dir):
             values["store"] = ""
         return _complete(replace(self, **values), {})
@@ -131,6 +143,14 @@ class Option(NamedTuple):
     def variable(self) -> str:
         """The environment variable."""
         return PREFIX + self.name.upper()
+
+
+def _parse_argument(option: Option, value: object) -> Any:
+    try:
+        return option.parse(_as_text(value))
+    except ValueError as why:
+        message = f"install({option.name}={value!r}) cannot work: {why}"
+        raise ConfigurationError(message) from None
 
 
 def _parse_enabled(text: str) -> Enabled:
@@ -220,7 +240,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: it is no size above zero.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", text)
+    match = re.fullmatch(_SIZE, text)
     if match is None or match[2].lower() not in _SIZE_UNITS:
         message = "it takes a number of bytes, such as 67108864, 64MiB or 10GB"
         raise ValueError(message)
@@ -237,7 +257,7 @@ def parse_age(text: str) -> float:
     Raises:
         ValueError: it is no length of time above zero.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text)
+    match = re.fullmatch(_AGE, text)
     if match is None or float(match[1]) == 0:
         message = "it takes a length of time, such as 90s, 12h or 7d"
         raise ValueError(message)
@@ -248,14 +268,13 @@ def _parse_retention(text: str) -> Retention:
     age: float | None = None
     size: int | None = None
     for item in _parse_list(text.replace(" ", ",")):
-        try:
+        if re.fullmatch(_AGE, item):
             age = parse_age(item)
-        except ValueError:
-            try:
-                size = parse_size(item)
-            except ValueError:
-                message = "it takes an age, a size or both, such as 7d, 10GB or 7d,10GB"
-                raise ValueError(message) from None
+        elif re.fullmatch(_SIZE, item):
+            size = parse_size(item)
+        else:
+            message = "it takes an age, a size or both, such as 7d, 10GB or 7d,10GB"
+            raise ValueError(message)
     return Retention(age, size)
 
 
@@ -302,10 +321,20 @@ OPTIONS: tuple[Option, ...] = (
     Option("redact_keys", _parse_list, "comma list", "", "further keys whose values are masked"),
     Option("redact_patterns", _parse_patterns, "comma list of expressions", "", "further values that are masked"),
     Option(
-        "journal_max_bytes", parse_size, "bytes", "1GiB", "bound of the journals; what is over is dropped, counted and said"
+        "journal_max_bytes",
+        parse_size,
+        "bytes",
+        "1GiB",
+        "bound of the journals; what is over is dropped, counted and said",
     ),
     Option("max_body_bytes", parse_size, "bytes", "64MiB", "bound of one body; what is over is cut and marked"),
-    Option("retention", _parse_retention, "an age, a size or both", "", "pruned while draining, such as `7d`, `10GB` or `7d,10GB`"),
+    Option(
+        "retention",
+        _parse_retention,
+        "an age, a size or both",
+        "",
+        "pruned while draining, such as `7d`, `10GB` or `7d,10GB`",
+    ),
 )
 
 

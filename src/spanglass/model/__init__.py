@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-#: Any JSON value. `Any` inside containers because JSON is recursive and type checkers and dataclass codecs differ on that.
+#: Any JSON value. `Any` inside containers, because type checkers and codecs differ on recursive types.
 Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | float | bool | None"
 JsonObject: TypeAlias = "dict[str, Any]"
 #: HTTP headers in their order, names as sent, repeated names kept.

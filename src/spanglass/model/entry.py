@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from spanglass.model.record import ErrorInfo, State, Usage
-from spanglass.model.step import Step
+from spanglass.model.step import Step  # noqa: TC001 - the journal's codec resolves annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,7 @@ class OutcomeEntry:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeEntry:
-    """A gen_ai span as it was exported, ours or another vendor's. ``body`` is ``{"attributes", "events", "status"}`` as JSON.
+    """A gen_ai span of another instrumentation as it was exported. ``body``: JSON of its attributes, events, status.
 
     For a span without a call of ours it is all there is, and makes the record.
     """
@@ -130,7 +130,7 @@ class UpstreamEntry:
 
 @dataclass(frozen=True, slots=True)
 class StepEntry:
-    """One step of a step-by-step trace. ``index`` orders the steps of a span and makes a repeated entry the same one."""
+    """One step of a step-by-step trace. ``index`` orders the steps of a span; a repeated index is the same step."""
 
     kind: ClassVar[str] = "step"
     trace_id: str
@@ -152,9 +152,7 @@ class ExitEntry:
     body: bytes | None = None
 
 
-Entry: TypeAlias = (
-    "RequestEntry | AttemptEntry | OutcomeEntry | EnvelopeEntry | UpstreamEntry | StepEntry | ExitEntry"
-)
+Entry: TypeAlias = "RequestEntry | AttemptEntry | OutcomeEntry | EnvelopeEntry | UpstreamEntry | StepEntry | ExitEntry"
 
 ENTRY_TYPES: Mapping[str, type[Any]] = {
     cls.kind: cls

@@ -201,7 +201,9 @@ def isoformat(ns: int | None) -> str | None:
     if ns is None:
         return None
     seconds, rest = divmod(ns, 1_000_000_000)
-    return datetime.fromtimestamp(seconds, timezone.utc).replace(microsecond=rest // 1000).isoformat("T", "microseconds")
+    return (
+        datetime.fromtimestamp(seconds, timezone.utc).replace(microsecond=rest // 1000).isoformat("T", "microseconds")
+    )
 
 
 def _head(call: Summary) -> dict[str, Any]:

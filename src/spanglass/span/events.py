@@ -1,7 +1,7 @@
 """Message and attempt events, and the one function that emits them.
 
-Invariant: a call adds at most `EVENT_LIMIT` events, below the SDK's 128 (which drops the oldest silently): the first and
-the last messages are kept, and one event says how many are left out. One function emits, because span events will one
+Invariant: a call adds at most about a hundred events, below the SDK's 128 (which drops the oldest silently): the first
+and the last messages are kept, and one event says how many are left out. One function emits, because span events will one
 day give way to log events, and then only the sink changes.
 """
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from spanglass.model.message import ChatMessage
     from spanglass.span.attributes import EventName
 
-EVENT_LIMIT = 100
 _INPUT_LIMIT = 64
 _HEAD = 4
 _OUTPUT_LIMIT = 16
@@ -40,7 +39,9 @@ def emit_input(span: Span, messages: Sequence[ChatMessage], timestamp: int, *, w
     _emit_messages(span, messages, 0, _INPUT_LIMIT, timestamp, whole=whole)
 
 
-def emit_output(span: Span, messages: Sequence[ChatMessage], start: int, timestamp: int, *, whole: bool = False) -> None:
+def emit_output(
+    span: Span, messages: Sequence[ChatMessage], start: int, timestamp: int, *, whole: bool = False
+) -> None:
     """One event a message of the answer; ``start`` is the index that follows the context window's last."""
     _emit_messages(span, messages, start, _OUTPUT_LIMIT, timestamp, whole=whole)
 
@@ -68,7 +69,11 @@ def _emit_messages(
     budget = None if whole else max(_LEAST_CONTENT, _TOTAL_CONTENT // max(1, len(shown)))
     for position, index in enumerate(shown):
         if count > limit and position == _HEAD:
-            elided = {"count": count - limit, "first_index": start + _HEAD, "last_index": start + count - limit + _HEAD - 1}
+            elided = {
+                "count": count - limit,
+                "first_index": start + _HEAD,
+                "last_index": start + count - limit + _HEAD - 1,
+            }
             emit(span, "spanglass.messages.elided", elided, timestamp)
         message = messages[index]
         content = text_of(message)

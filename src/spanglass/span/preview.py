@@ -28,7 +28,9 @@ _MARKER_ROLE = "spanglass"
 _encode = msgspec.json.Encoder().encode
 
 
-def messages_preview(messages: Sequence[ChatMessage], limit: int | None = LIMIT, finish_reasons: Sequence[str] = ()) -> str:
+def messages_preview(
+    messages: Sequence[ChatMessage], limit: int | None = LIMIT, finish_reasons: Sequence[str] = ()
+) -> str:
     """The convention's messages JSON.
 
     Args:

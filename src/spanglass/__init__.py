@@ -1,0 +1,95 @@
+"""spanglass: see exactly what your model saw.
+
+Invariant: importing this module imports nothing else of weight; each name is fetched at its first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spanglass.capture.api import enabled, enabled_for, flush
+    from spanglass.capture.instrumentor import install, uninstall
+    from spanglass.errors import (
+        Ambiguous,
+        ConfigurationError,
+        NotFound,
+        SpanglassError,
+        StoreError,
+    )
+    from spanglass.model.message import ChatMessage
+    from spanglass.model.record import Attempt, ErrorInfo, Record, Summary, Usage
+    from spanglass.model.step import Step
+    from spanglass.place import step, workflow
+    from spanglass.read import context_window, fetch, format_context_window, trace
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Ambiguous": "spanglass.errors",
+    "Attempt": "spanglass.model.record",
+    "ChatMessage": "spanglass.model.message",
+    "ConfigurationError": "spanglass.errors",
+    "ErrorInfo": "spanglass.model.record",
+    "NotFound": "spanglass.errors",
+    "Record": "spanglass.model.record",
+    "SpanglassError": "spanglass.errors",
+    "Step": "spanglass.model.step",
+    "StoreError": "spanglass.errors",
+    "Summary": "spanglass.model.record",
+    "Usage": "spanglass.model.record",
+    "context_window": "spanglass.read",
+    "enabled": "spanglass.capture.api",
+    "enabled_for": "spanglass.capture.api",
+    "fetch": "spanglass.read",
+    "flush": "spanglass.capture.api",
+    "format_context_window": "spanglass.read",
+    "install": "spanglass.capture.instrumentor",
+    "step": "spanglass.place",
+    "trace": "spanglass.read",
+    "uninstall": "spanglass.capture.instrumentor",
+    "workflow": "spanglass.place",
+}
+
+__all__ = [
+    "Ambiguous",
+    "Attempt",
+    "ChatMessage",
+    "ConfigurationError",
+    "ErrorInfo",
+    "NotFound",
+    "Record",
+    "SpanglassError",
+    "Step",
+    "StoreError",
+    "Summary",
+    "Usage",
+    "__version__",
+    "context_window",
+    "enabled",
+    "enabled_for",
+    "fetch",
+    "flush",
+    "format_context_window",
+    "install",
+    "step",
+    "trace",
+    "uninstall",
+    "workflow",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        message = f"module 'spanglass' has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

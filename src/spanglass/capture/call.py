@@ -1,0 +1,383 @@
+"""The life of a call: begin, attempt, finish exactly once.
+
+Invariant: a call finishes once, in one state, whoever is first of the tap, the client, the garbage collector and the
+exit of the process. It finishes when its scope has ended and no answer is still arriving; without a scope, with its attempt.
+A process that inherited the call by fork never finishes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spanglass.export.recorder import Masked
+from spanglass.guard import Boundary
+from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
+from spanglass.model.record import ErrorInfo, Usage
+from spanglass.place import current_place
+from spanglass.span.callspan import Answer, CallSpan
+from spanglass.wire import RequestView, ResponseView, read_request, read_response
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spanglass.capture.exchange import Incoming, Outgoing
+    from spanglass.capture.session import Session
+    from spanglass.model.record import State
+    from spanglass.span.attributes import Attributes
+    from spanglass.wire import Route
+
+_VIEW = Boundary("call.read_request")
+_SPAN = Boundary("call.span")
+_RECORD = Boundary("call.record")
+_ANSWER = Boundary("call.read_response")
+_HTTP_ERROR = 400
+_EMPTY_REQUEST = RequestView()
+_EMPTY_RESPONSE = ResponseView()
+
+
+class Server(NamedTuple):
+    """Where a call goes."""
+
+    host: str
+    port: int | None
+
+
+class Call:
+    """One logical request to a model, retries included; one span.
+
+    Args:
+        session: in force when it began.
+        route: its wire format, provider and operation.
+        started_at: ns since the epoch.
+        server: where it goes.
+        request: its masked body, as far as there is one.
+        scoped: a client says when it returns or fails.
+    """
+
+    def __init__(
+        self, session: Session, route: Route, started_at: int, server: Server, request: bytes | None, *, scoped: bool
+    ) -> None:
+        self._session = session
+        self._route = route
+        self._pid = os.getpid()
+        self._once = threading.Lock()
+        self._scoped = scoped
+        self._attempts: list[Attempt] = []
+        self._redactions = 0
+        self._missing: list[str] = []
+        self._view = _EMPTY_REQUEST
+        if request is not None:
+            with _VIEW:
+                self._view = read_request(route.format, request)
+        self._span = self._begin_span(started_at, server)
+        self._facts = self._call_facts(started_at)
+        session.open_calls[id(self)] = self
+
+    @property
+    def attempt_count(self) -> int:
+        """How many HTTP exchanges it has made so far."""
+        return len(self._attempts)
+
+    @property
+    def span(self) -> CallSpan:
+        """Its span."""
+        return self._span
+
+    @property
+    def format(self) -> str:
+        """Its wire format."""
+        return self._route.format
+
+    def begin_attempt(self, outgoing: Outgoing, masked: Masked | None) -> Attempt:
+        """Writes the request ahead; when this returns, it may leave the process."""
+        number = len(self._attempts) + 1
+        attempt = Attempt(self, number, outgoing)
+        self._attempts.append(attempt)
+        self._session.recorder.append(self._request(attempt, masked or Masked(None)))
+        if number == 1:
+            with _SPAN:
+                self._span.describe_request(self._view.messages, self._view.options)
+        return attempt
+
+    def late_body(self, attempt: Attempt, body: bytes) -> None:
+        """Records a request body that was not at hand when the request left."""
+        masked = self._session.recorder.mask(body, "application/json", f"attempts[{attempt.number}].request_body")
+        self._session.recorder.append(self._request(attempt, masked))
+
+    def _request(self, attempt: Attempt, masked: Masked) -> RequestEntry:
+        recorder, outgoing = self._session.recorder, attempt.outgoing
+        headers, in_headers = recorder.mask_headers(outgoing.headers)
+        url, in_url = recorder.mask_url(outgoing.url)
+        redactions = in_headers + in_url + masked.redactions
+        self._note(redactions, masked.missing)
+        return RequestEntry(
+            trace_id=self._span.trace_id,
+            span_id=self._span.span_id,
+            call=self._facts,
+            number=attempt.number,
+            method=outgoing.method,
+            url=url,
+            started_at=outgoing.started_at,
+            headers=headers,
+            redactions=redactions,
+            missing=list(masked.missing),
+            body=masked.body,
+        )
+
+    def scope_returned(self) -> None:
+        """The SDK gave its result to the caller; an answer that still streams ends the call later."""
+        self._scoped = False
+        if all(attempt.ended for attempt in self._attempts):
+            self._finish(None, self._attempts[-1] if self._attempts else None)
+
+    def scope_failed(self, error: BaseException) -> None:
+        """The SDK raised to the caller."""
+        self._scoped = False
+        for attempt in self._attempts:
+            if not attempt.ended:
+                attempt.end(None, error)
+        self._finish(error, self._attempts[-1] if self._attempts else None)
+
+    def attempt_ended(self, attempt: Attempt, error: BaseException | None, state: State | None) -> None:
+        """An exchange is over; ends the call if nobody else will."""
+        if not self._scoped:
+            self._finish(error, attempt, state)
+
+    def abandon(self) -> None:
+        """The process ends while an answer is still arriving."""
+        self._scoped = False
+        for attempt in self._attempts:
+            if not attempt.ended:
+                attempt.end(None, None, "abandoned")
+        self._finish(None, None, "abandoned")
+
+    def note_missing(self, missing: Sequence[str]) -> None:
+        """Says that something of the payload is not in the record."""
+        self._note(0, missing)
+
+    def _note(self, redactions: int, missing: Sequence[str]) -> None:
+        self._redactions += redactions
+        self._missing += missing
+
+    def _begin_span(self, started_at: int, server: Server) -> CallSpan:
+        route = self._route
+        model = self._view.model or route.model
+        attributes: Attributes = {"gen_ai.operation.name": route.operation}
+        if route.provider:
+            attributes["gen_ai.provider.name"] = route.provider
+        if model:
+            attributes["gen_ai.request.model"] = model
+        if server.host:
+            attributes["server.address"] = server.host
+        if server.port:
+            attributes["server.port"] = server.port
+        if self._view.stream:
+            attributes["gen_ai.request.stream"] = True
+        place = current_place()
+        if place is not None and place.workflow_id:
+            attributes["spanglass.workflow"] = place.workflow_id
+        if place is not None and place.step_name:
+            attributes["spanglass.step"] = place.step_name
+        name = f"{route.operation} {model}" if model else route.operation
+        policy = self._session.span_policy()
+        return CallSpan(
+            self._session.tracer(), name, started_at, attributes, content=policy.content, limit=policy.limit
+        )
+
+    def _call_facts(self, started_at: int) -> CallFacts:
+        place, span = current_place(), self._span
+        return CallFacts(
+            name=span.name,
+            started_at=span.started_at if span.adopted else started_at,
+            owner=self._session.recorder.owner,
+            parent_span_id=span.parent_span_id,
+            service=span.service,
+            workflow_id=place.workflow_id if place else None,
+            step_name=place.step_name if place else None,
+            step_attempt=place.step_attempt if place else None,
+            format=self._route.format,
+            provider=self._route.provider,
+            operation=self._route.operation,
+            request_model=self._view.model or self._route.model,
+        )
+
+    def _finish(self, error: BaseException | None, last: Attempt | None, state: State | None = None) -> None:
+        if os.getpid() != self._pid or not self._once.acquire(blocking=False):
+            return
+        self._session.open_calls.pop(id(self), None)
+        ended_at = time.time_ns()
+        view, info = _EMPTY_RESPONSE, None
+        answered = last if last is not None and last.status is not None else None
+        if answered is not None:
+            view = answered.view()
+        if error is not None:
+            info = self._session.recorder.mask_error(error)
+            state = state or _state_of(error)
+        elif view.error is not None or (answered is not None and (answered.status or 0) >= _HTTP_ERROR):
+            info = view.error or ErrorInfo(str(answered.status if answered else ""), "")
+            state = "error" if state in (None, "done") else state
+        with _RECORD:
+            self._session.recorder.append(self._outcome(state or "done", info, view, ended_at))
+        with _SPAN:
+            self._span.finish(self._answer(state or "done", info, view, ended_at), error)
+
+    def _outcome(self, state: State, info: ErrorInfo | None, view: ResponseView, ended_at: int) -> OutcomeEntry:
+        unsent = () if self._attempts else ("attempts: the request never left the process",)
+        return OutcomeEntry(
+            trace_id=self._span.trace_id,
+            span_id=self._span.span_id,
+            call=self._facts,
+            state=state,
+            ended_at=ended_at,
+            error=info,
+            response_model=view.response_model,
+            response_id=view.response_id,
+            finish_reasons=list(view.finish_reasons),
+            usage=view.usage,
+            missing=list(unsent),
+        )
+
+    def _answer(self, state: State, info: ErrorInfo | None, view: ResponseView, ended_at: int) -> Answer:
+        return Answer(
+            state=state,
+            error=info,
+            output=view.output,
+            response_model=view.response_model,
+            response_id=view.response_id,
+            finish_reasons=view.finish_reasons,
+            usage=view.usage or Usage(),
+            attempts=len(self._attempts),
+            redactions=self._redactions,
+            complete=not self._missing,
+            first_byte_ns=self._attempts[-1].first_byte_ns if self._attempts else None,
+            ended_at=ended_at,
+        )
+
+    def end_attempt(
+        self, attempt: Attempt, incoming: Incoming | None, error: BaseException | None, state: State | None
+    ) -> State | None:
+        """Records what came back of an exchange and shows it on the span; gives the state as the answer shows it."""
+        recorder, number = self._session.recorder, attempt.number
+        headers: list[tuple[str, str]] = []
+        redactions, complete = 0, False
+        missing: list[str] = []
+        if incoming is not None:
+            headers, redactions = recorder.mask_headers(incoming.headers)
+            complete = incoming.complete
+            missing += incoming.missing
+        if incoming is not None and incoming.body is not None:
+            masked = recorder.mask(incoming.body, attempt.content_type, f"attempts[{number}].response_body")
+            attempt.masked_body = masked.body
+            missing += masked.missing
+            redactions += masked.redactions
+            if not complete and error is None and attempt.view().complete:
+                # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
+                complete, state = True, None
+            if not complete:
+                missing.append(
+                    f"attempts[{number}].response_body: {_cut(error, state)} after {len(incoming.body):,} bytes"
+                )
+        self._note(redactions, missing)
+        recorder.append(
+            AttemptEntry(
+                trace_id=self._span.trace_id,
+                span_id=self._span.span_id,
+                number=number,
+                status=attempt.status,
+                ended_at=attempt.ended_at,
+                complete=complete,
+                headers=headers,
+                first_byte_ns=attempt.first_byte_ns,
+                error=recorder.mask_error(error) if error is not None else None,
+                redactions=redactions,
+                missing=missing,
+                body=attempt.masked_body,
+            )
+        )
+        with _SPAN:
+            self._span.add_attempt(number, attempt.started_at, attempt.event_attributes(error))
+        return state
+
+
+class Attempt:
+    """One HTTP exchange of a call while it happens."""
+
+    def __init__(self, call: Call, number: int, outgoing: Outgoing) -> None:
+        self.call = call
+        self.number = number
+        self.started_at = outgoing.started_at
+        self.status: int | None = None
+        self.content_type = ""
+        self.first_byte_ns: int | None = None
+        self.ended_at = 0
+        self.masked_body: bytes | None = None
+        self.outgoing = outgoing
+        self.head: list[tuple[str, str]] = []
+        self._view: ResponseView | None = None
+
+    @property
+    def ended(self) -> bool:
+        """The exchange is over."""
+        return self.ended_at != 0
+
+    def answered(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """The head of the answer is here."""
+        self.status = status
+        self.head = headers
+        self.content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+
+    def end(self, incoming: Incoming | None, error: BaseException | None = None, state: State | None = None) -> None:
+        """The exchange is over: with an answer, whole or cut, or with an error, or dropped (``state``)."""
+        if self.ended:
+            return
+        self.ended_at = incoming.ended_at if incoming is not None else time.time_ns()
+        if incoming is not None and incoming.status is not None:
+            self.answered(incoming.status, incoming.headers)
+            self.first_byte_ns = incoming.first_byte_ns
+        with _RECORD:
+            state = self.call.end_attempt(self, incoming, error, state)
+        self.call.attempt_ended(self, error, state)
+
+    def body_sent(self, body: bytes) -> None:
+        """A request body that the host generated has now left; ``body`` is all of it."""
+        self.call.late_body(self, body)
+
+    def view(self) -> ResponseView:
+        """The answer as its wire format reads; read once."""
+        if self._view is None:
+            self._view = _EMPTY_RESPONSE
+            if self.masked_body is not None:
+                with _ANSWER:
+                    self._view = read_response(
+                        self.call.format, self.masked_body, content_type=self.content_type, status=self.status or 0
+                    )
+        return self._view
+
+    def event_attributes(self, error: BaseException | None) -> dict[str, Any]:
+        """What the attempt's event says."""
+        attributes: dict[str, Any] = {"duration_ms": (self.ended_at - self.started_at) / 1e6}
+        if self.status is not None:
+            attributes["status"] = self.status
+        if error is not None:
+            attributes["error.type"] = type(error).__qualname__
+        retry_after = next((value for name, value in self.head if name.lower() == "retry-after"), None)
+        if retry_after is not None:
+            attributes["retry_after"] = retry_after
+        return attributes
+
+
+def _cut(error: BaseException | None, state: State | None) -> str:
+    """In words, why an answer is not whole."""
+    if error is not None:
+        return f"broke with {type(error).__qualname__}"
+    return "dropped by the caller" if state == "abandoned" else "closed by the caller"
+
+
+def _state_of(error: BaseException) -> State:
+    """Cancellation is the caller's will, whichever library says it; what is no `Exception` never is a failure."""
+    cancelled = isinstance(error, asyncio.CancelledError) or not isinstance(error, Exception)
+    return "cancelled" if cancelled else "error"

@@ -1,0 +1,96 @@
+"""From a request that a tap saw to an attempt of a call: is it one to a model, is it wanted, whose attempt is it.
+
+Invariant: what is not for a model costs one cached look-up; what is, is written ahead before `begin` returns.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from spanglass.capture.call import Call, Server
+from spanglass.capture.scope import current_scope
+from spanglass.wire import Route, looks_like_llm, route
+
+if TYPE_CHECKING:
+    from spanglass.capture.call import Attempt
+    from spanglass.capture.exchange import Outgoing
+    from spanglass.capture.scope import Scope
+    from spanglass.capture.session import Session
+    from spanglass.settings import CaptureUrl
+
+#: Whose API a format is, where neither the host nor the SDK tells.
+_PROVIDERS = {
+    "openai_chat": "openai",
+    "openai_completions": "openai",
+    "openai_responses": "openai",
+    "embeddings": "openai",
+    "anthropic_messages": "anthropic",
+}
+
+
+def begin(session: Session, outgoing: Outgoing) -> Attempt | None:
+    """The attempt that ``outgoing`` is, written ahead; or None if it is not to be captured."""
+    if outgoing.method != "POST":
+        return None
+    found = find_route(session, outgoing)
+    if found is None or not session.watching():
+        return None
+    scope = current_scope()
+    number = scope.call.attempt_count + 1 if scope is not None and scope.call is not None else 1
+    masked = None
+    if outgoing.body is not None:
+        masked = session.recorder.mask(outgoing.body, _content_type(outgoing), f"attempts[{number}].request_body")
+    call = scope.call if scope is not None else None
+    if call is None:
+        started_at = scope.started_at if scope is not None else outgoing.started_at
+        server = Server(outgoing.host, outgoing.port)
+        body = masked.body if masked is not None else None
+        call = Call(session, _with_provider(found, scope), started_at, server, body, scoped=scope is not None)
+        if scope is not None:
+            scope.call = call
+    return call.begin_attempt(outgoing, masked)
+
+
+def begin_unsent(scope: Scope, method: str, url: str, model: str | None) -> Call | None:
+    """The call of a request that an SDK could not even build; or None if it is not to be captured."""
+    parts = urlsplit(url)
+    found = route(method.upper(), parts.hostname or "", parts.path)
+    if found is None or not scope.session.watching():
+        return None
+    found = _with_provider(found, scope)._replace(model=found.model or model)
+    return Call(scope.session, found, scope.started_at, Server(parts.hostname or "", parts.port), None, scoped=True)
+
+
+def find_route(session: Session, outgoing: Outgoing) -> Route | None:
+    """The wire format of a request: by the user's own patterns, by its path, or by the look of its body."""
+    if session.settings.capture_urls:
+        named = _configured(session.settings.capture_urls, outgoing.url)
+        if named is not None:
+            return named
+    found = route(outgoing.method, outgoing.host, outgoing.path)
+    if found is None and outgoing.body is not None and looks_like_llm(outgoing.body):
+        return Route("opaque", None, "chat")
+    return found
+
+
+def _configured(patterns: tuple[CaptureUrl, ...], url: str) -> Route | None:
+    """Patterns are shell-style, over the url without its query; one without wildcards is a prefix."""
+    bare = url.partition("?")[0]
+    for name, pattern in patterns:
+        wild = pattern if any(char in pattern for char in "*?[") else f"{pattern}*"
+        if fnmatchcase(bare, wild) or fnmatchcase(url, wild):
+            return Route(name, None, "embeddings" if name == "embeddings" else "chat")
+    return None
+
+
+def _with_provider(found: Route, scope: Scope | None) -> Route:
+    if found.provider is not None:
+        return found
+    provider = scope.package if scope is not None else _PROVIDERS.get(found.format)
+    return found._replace(provider=provider)
+
+
+def _content_type(outgoing: Outgoing) -> str:
+    return next((value for name, value in outgoing.headers if name.lower() == "content-type"), "application/json")

@@ -1,0 +1,1 @@
+"""Taps: each knows one HTTP library and nothing of LLMs."""

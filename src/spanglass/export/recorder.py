@@ -1,0 +1,89 @@
+"""Where the write arm masks: what a call says goes through here into the journal.
+
+Invariant: nothing reaches the journal unmasked, and nothing is left out silently: a body over the bound, or one whose
+masking failed, is named in ``missing``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from spanglass.guard import Boundary
+from spanglass.model.record import ErrorInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from spanglass.export.drain import Drain
+    from spanglass.journal import Journal
+    from spanglass.model.entry import Entry
+    from spanglass.redact import Redactor
+
+_MASK = Boundary("recorder.mask")
+
+
+class Masked(NamedTuple):
+    """A body as it may be kept: masked, how many values were, and what of it is missing."""
+
+    body: bytes | None
+    redactions: int = 0
+    missing: tuple[str, ...] = ()
+
+
+class Recorder:
+    """Masks and appends.
+
+    Args:
+        redactor: decides what is masked.
+        journal: takes the entries.
+        drain: moves them on, in the background.
+        max_body_bytes: the bound of one body, in bytes.
+    """
+
+    def __init__(self, redactor: Redactor, journal: Journal, drain: Drain, max_body_bytes: int) -> None:
+        self._redactor = redactor
+        self._journal = journal
+        self._drain = drain
+        self._max_body_bytes = max_body_bytes
+
+    @property
+    def owner(self) -> str:
+        """The id of this process's journal."""
+        return self._journal.owner
+
+    def mask(self, body: bytes, content_type: str, what: str) -> Masked:
+        """``body`` as it may be kept; ``what`` names it in ``missing``, such as ``attempts[1].request_body``."""
+        missing: tuple[str, ...] = ()
+        over = len(body) - self._max_body_bytes
+        if over > 0:
+            body = body[: self._max_body_bytes]
+            missing = (f"{what}: the last {over:,} bytes are over SPANGLASS_MAX_BODY_BYTES={self._max_body_bytes}",)
+        with _MASK:
+            masked, redactions = self._redactor.body(body, content_type)
+            return Masked(masked, redactions, missing)
+        return Masked(None, 1, (f"{what}: {len(body):,} bytes dropped, because masking them failed",))
+
+    def mask_headers(self, headers: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], int]:
+        """Headers as they may be kept, and how many values were masked; none where masking failed."""
+        with _MASK:
+            return self._redactor.headers(headers)
+        return [], 1
+
+    def mask_url(self, url: str) -> tuple[str, int]:
+        """A url as it may be kept, and how many values were masked; empty where masking failed."""
+        with _MASK:
+            return self._redactor.url(url)
+        return "", 1
+
+    def mask_error(self, error: BaseException) -> ErrorInfo:
+        """The qualified class and the masked text of an exception."""
+        kind = type(error)
+        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        with _MASK:
+            return ErrorInfo(name, self._redactor.text(str(error))[0])
+        return ErrorInfo(name, "[its text was dropped, because masking it failed]")
+
+    def append(self, entry: Entry) -> None:
+        """Writes ahead; the drain takes it to the store."""
+        self._journal.append(entry)
+        self._drain.start_soon()
