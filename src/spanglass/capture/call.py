@@ -1,8 +1,8 @@
 """The life of a call: begin, attempt, finish exactly once.
 
 Invariant: a call finishes once, in one state, whoever is first of the tap, the client, the garbage collector and the
-exit of the process. It finishes when its scope has ended and no answer is still arriving; without a scope, with its attempt.
-A process that inherited the call by fork never finishes it.
+exit of the process. It finishes when its scope has ended and no answer is still arriving; without a scope, with its
+attempt. A process that inherited the call by fork never finishes it.
 """
 
 from __future__ import annotations

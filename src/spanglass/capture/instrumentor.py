@@ -21,7 +21,7 @@ from spanglass.guard import Boundary
 from spanglass.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from types import ModuleType
 
     from opentelemetry.trace import TracerProvider

@@ -1,8 +1,8 @@
 """The span exporter ``spanglass``: keeps the envelope of every gen_ai span that another instrumentation made.
 
-Invariant: it never raises and never blocks on a store; what it is given goes through the journal like everything else.
-A span of a call that we recorded carries ``spanglass.ref`` and is known already; of the others the envelope is all there
-is.
+Invariant: it never raises and never blocks on a store; what it is given goes through the journal like everything
+else. A span of a call that we recorded carries ``spanglass.ref`` and is known already; of the others the envelope is
+all there is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The names that go on spans, in one place, because the gen_ai conventions are moving.
 
-Invariant: every attribute and event name that spanglass writes is one of these literals, so that a typo is a type error.
+Invariant: every attribute and event name that spanglass writes is one of these literals, so that a typo is a type
+error.
 
 Source: OpenTelemetry semantic conventions for generative AI (https://opentelemetry.io/docs/specs/semconv/gen-ai/).
 """
