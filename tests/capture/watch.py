@@ -1,0 +1,61 @@
+"""What spanglass told of a call, wherever it told it: spans, records, files, log."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import format_span_id, format_trace_id
+
+import spanglass
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from spanglass.model.record import Record
+
+
+@dataclass
+class Watch:
+    """An installation of spanglass with a tracer provider and a state directory of its own."""
+
+    state_dir: Path
+    exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
+    provider: TracerProvider = field(default_factory=TracerProvider)
+
+    def __post_init__(self) -> None:
+        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+
+    def install(self, **settings: Any) -> None:
+        """Switches spanglass on."""
+        spanglass.install(enabled=True, state_dir=self.state_dir, tracer_provider=self.provider, **settings)
+
+    def gen_ai_spans(self) -> list[ReadableSpan]:
+        """The ended spans of calls to models, once all pending work is done."""
+        assert spanglass.flush(20)
+        spans = self.exporter.get_finished_spans()
+        return [span for span in spans if "gen_ai.operation.name" in (span.attributes or {})]
+
+    def files(self) -> bytes:
+        """All that is on disk, in one."""
+        return b"\n".join(path.read_bytes() for path in sorted(self.state_dir.rglob("*")) if path.is_file())
+
+
+def fetch(span: ReadableSpan) -> Record:
+    """The record of a span, by its span id alone."""
+    context = span.get_span_context()
+    assert context is not None
+    record = spanglass.fetch(format_span_id(context.span_id))
+    assert (record.trace_id, record.span_id) == (format_trace_id(context.trace_id), format_span_id(context.span_id))
+    return record
+
+
+def told(span: ReadableSpan, record: Record) -> str:
+    """Span and record as text, to look for what must not be there."""
+    return span.to_json() + json.dumps(record.to_dict(), ensure_ascii=False)

@@ -1,0 +1,37 @@
+"""What all tests share: faults of ours are raised, and nothing of the machine's own set-up gets in."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spanglass import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FOREIGN = ("SPANGLASS_", "OTEL_", "OPENAI_", "ANTHROPIC_")
+_KEPT = "SPANGLASS_RECORDINGS"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(_FOREIGN) and name != _KEPT:
+                patch.delenv(name)
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _raise_our_own_faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A bug of ours fails the test that meets it, instead of hiding behind the boundary."""
+    guard.reset()
+    monkeypatch.setattr(guard, "reraise", True)
+    yield
+    faults, reraised = guard.faults(), guard.reraise
+    guard.reset()
+    assert not (reraised and faults), f"faults of ours while the test ran: {faults}"
