@@ -1,0 +1,325 @@
+"""The writing end of the journal: one owner, appending.
+
+Invariant: when `Journal.append` returns True, the entry lies whole in a file that others can find, and survives the
+death of this process. It never waits for a store, a network or another process, and no `OSError` leaves it. It may be
+called from any thread, in a garbage collection or a signal handler that interrupts another append, and in a forked
+child.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from spanglass.journal import report
+from spanglass.journal.bound import head_room, without_body
+from spanglass.journal.files import OwnerFiles, Place, make_directory, new_owner, read_place, segment_bytes, write_place
+from spanglass.journal.frame import encode, seed_of
+from spanglass.journal.lock import FileLock
+from spanglass.journal.segment import Segment
+from spanglass.journal.transfer import GENTLE, transfer
+from spanglass.model.entry import ExitEntry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spanglass.journal.transfer import PutMany
+    from spanglass.model.entry import Entry
+
+#: ``bodies``: entries written without their body, and ``full``: entries not written, both at the bound. ``disk``:
+#: entries that the disk did not take. ``unreadable``: entries that cannot be put in JSON.
+Drop: TypeAlias = Literal["bodies", "full", "disk", "unreadable"]
+
+SEGMENT_BYTES = 16 << 20
+_KEEP_BYTES = 1 << 20  # a drained segment above this is removed at once, not only when the next one has begun
+_RETRY_S = 1.0
+_DRAIN_WAIT_S = 2.0
+_LOCK_WAIT_S = 0.05
+_TRIES = 4
+
+
+class Journal:
+    """A journal of this process in ``directory``; a forked child goes on with one of its own.
+
+    Nothing is created before the first append. The directory is then 0700 and the files are 0600.
+
+    Args:
+        directory: where the journals of all processes lie; on a local disk.
+        max_bytes: how many bytes may wait there. Above it, entries are written without their bodies and marked so; a
+            little further above, not at all.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from spanglass.model.entry import UpstreamEntry
+        >>> journal = Journal(Path(tempfile.mkdtemp()) / "journal", max_bytes=1 << 30)
+        >>> journal.append(UpstreamEntry("0" * 32, "0" * 16, body=b'"what came before"'))
+        True
+        >>> stored = []
+        >>> journal.close(stored.extend)
+        >>> [entry.kind for entry in stored]
+        ['upstream', 'exit']
+    """
+
+    def __init__(self, directory: Path, *, max_bytes: int) -> None:
+        self.directory = directory
+        self._max_bytes = max_bytes
+        self._head_room = head_room(max_bytes)
+        self._lock = threading.RLock()
+        self._dropped: dict[Drop, int] = {}
+        self._said: set[tuple[Drop, int]] = set()
+        self._begin()
+        _journals.add(self)
+
+    def _begin(self) -> None:
+        """Starts over as a new owner, who has no files yet. What was open closes once no append holds it."""
+        self._files = OwnerFiles(self.directory, new_owner())
+        self._seed = seed_of(self._files.owner)
+        self._life: FileLock | None = None
+        self._segment: Segment | None = None
+        self._number = 0
+        self._pending = 0
+        self._others = 0
+        self._retry_at = 0.0
+
+    @property
+    def owner(self) -> str:
+        """The id of this process's journal; a new one after a fork, and after `close`."""
+        return self._files.owner
+
+    @property
+    def pending_bytes(self) -> int:
+        """How many bytes of this owner wait to be drained, as far as this process knows."""
+        return self._pending
+
+    @property
+    def dropped(self) -> dict[Drop, int]:
+        """How many entries were not written, or not whole, by reason, since the process began."""
+        with self._lock:
+            return dict(self._dropped)
+
+    def append(self, entry: Entry) -> bool:
+        """Writes one entry behind all others.
+
+        Returns:
+            True when it will be found, whatever happens to this process; False when it was dropped, which is counted in
+            `dropped` and said at WARNING the first time of each reason.
+        """
+        if self._retry_at and time.monotonic() < self._retry_at:
+            return self._drop("disk")
+        body = getattr(entry, "body", None)
+        if body and not self._has_room(len(body), 0):
+            entry = self._strip(entry)
+        try:
+            return self._append(entry)
+        except OSError as why:
+            self._retry_at = time.monotonic() + _RETRY_S
+            return self._drop("disk", why)
+        except (TypeError, ValueError, RecursionError, struct.error) as why:
+            return self._drop("unreadable", why)
+
+    def drain(self, put_many: PutMany) -> int:
+        """Moves what this process has appended so far into a store.
+
+        Args:
+            put_many: takes a batch of entries whole, or raises.
+
+        Returns:
+            How many entries were moved; 0 also when another process is moving them.
+
+        Raises:
+            Exception: what ``put_many`` raises; the batch it was given is then still in the journal.
+        """
+        if not self._pending:
+            return 0
+        files = self._files
+        try:
+            lock = FileLock.take(files.drain, wait_s=_DRAIN_WAIT_S, create=True)
+        except (FileNotFoundError, NotADirectoryError):  # someone removed the whole directory
+            self._settle(files, Place())
+            return 0
+        if lock is None:
+            return 0
+        with lock:
+            try:
+                tally = transfer(files, lock.fd, put_many, dead=False, limits=GENTLE)
+            finally:
+                self._settle(files, read_place(lock.fd))
+        report.transferred(files, tally)
+        return tally.entries
+
+    def close(self, put_many: PutMany | None) -> None:
+        """Drains, tells the store that this owner is gone, and removes its files.
+
+        What cannot be drained is left for the next process. An append after this begins a journal anew.
+
+        Args:
+            put_many: as for `drain`; None leaves everything as it is.
+
+        Raises:
+            Exception: what ``put_many`` raises; everything not yet moved is then still there.
+        """
+        try:
+            if put_many is not None and self._life is not None:
+                self.drain(put_many)
+                self._end(put_many)
+        finally:
+            with self._lock:
+                life = self._life
+                self._begin()
+                if life is not None:
+                    life.release()
+
+    def _end(self, put_many: PutMany) -> None:
+        files = self._files
+        if self._pending:
+            return
+        put_many([ExitEntry(files.owner)])
+        drain = FileLock.take(files.drain, wait_s=_DRAIN_WAIT_S, create=True)
+        if drain is None:
+            return
+        with drain, self._lock:
+            if self._life is not None and not files.undrained_bytes(read_place(drain.fd)):
+                for number in files.segments():
+                    files.segment(number).unlink(missing_ok=True)
+                drain.remove()
+                self._life.remove()
+
+    def _settle(self, files: OwnerFiles, place: Place) -> None:
+        """Looks what is left on disk behind the checkpoint: the counts kept while appending are only estimates."""
+        with self._lock:
+            if files is not self._files:
+                return
+            try:
+                self._pending = files.undrained_bytes(place)
+                if self._others:
+                    self._others = segment_bytes(self.directory, but=self.owner)
+            except OSError:
+                self._pending = self._others = 0
+            segment = self._segment
+            if segment is not None and not self._pending and segment.size > _KEEP_BYTES:
+                self._segment = None
+                segment.path.unlink(missing_ok=True)
+
+    def _append(self, entry: Entry) -> bool:
+        seed = self._seed
+        head, body = encode(entry, seed)
+        with self._lock:
+            if self._has_room(len(head) + len(body), self._head_room):
+                self._write(entry, seed, head, body)
+                return True
+        smaller = self._strip(entry)  # another thread took the room that this body was to have
+        return self._drop("full") if smaller is entry else self._append(smaller)
+
+    def _write(self, entry: Entry, seed: int, head: bytes, body: bytes) -> None:
+        """Writes a frame so that it can be found; once more when something came in between."""
+        size = len(head) + len(body)
+        self._pending += size
+        try:
+            for _ in range(_TRIES):
+                segment = self._segment
+                if segment is None or segment.unfinished or segment.size >= SEGMENT_BYTES:
+                    segment = self._open()
+                if seed != self._seed:  # closed or forked since the frame was made
+                    seed = self._seed
+                    head, body = encode(entry, seed)
+                if self._lands(segment, head, body):
+                    self._retry_at = 0.0
+                    return
+        except OSError:
+            self._pending = max(0, self._pending - size)
+            raise
+        raise OSError(errno.ESTALE, "its files vanish again and again", str(self.directory))
+
+    def _lands(self, segment: Segment, head: bytes, body: bytes) -> bool:
+        """Whether a frame, once written, will be found."""
+        try:
+            segment.write(head, body)
+        except OSError as why:
+            if why.errno != errno.EFBIG or not segment.size:
+                raise
+            self._leave(segment)  # the process may only write smaller files (ulimit -f): the next segment has room
+            return False
+        if not segment.has_name():
+            self._leave(segment)
+            return False
+        # Else an append that interrupted this one has begun another segment, and this one may already be drained.
+        return segment is self._segment
+
+    def _leave(self, segment: Segment) -> None:
+        if self._segment is segment:
+            self._segment = None
+
+    def _open(self) -> Segment:
+        if self._life is None or not self._life.has_name():
+            self._come_to_life()
+        self._number += 1
+        self._segment = Segment(self._files.segment(self._number), self._number)
+        return self._segment
+
+    def _come_to_life(self) -> None:
+        """Makes what shows other processes that this owner is there; again, if someone removed it."""
+        if self._life is not None:
+            self._life.release()
+            self._life = None
+        make_directory(self.directory)
+        self._life = FileLock.take(self._files.lock, wait_s=_LOCK_WAIT_S, create=True)
+        if self._life is None:
+            raise OSError(errno.EAGAIN, "another process holds the lock", str(self._files.lock))
+        self._others = segment_bytes(self.directory, but=self.owner)
+        drain = FileLock.take(self._files.drain, create=True)
+        if drain is not None:  # else another process is at it, so it is there
+            with drain:
+                write_place(drain.fd, read_place(drain.fd))  # its block is taken now: a full disk will not stop a drain
+
+    def _has_room(self, size: int, more: int) -> bool:
+        return self._pending + self._others + size <= self._max_bytes + more
+
+    def _strip(self, entry: Entry) -> Entry:
+        stripped = without_body(entry)
+        if stripped is not entry:
+            self._drop("bodies")
+        return stripped
+
+    def _drop(self, kind: Drop, why: Exception | None = None) -> bool:
+        reason = (kind, getattr(why, "errno", None) or 0)
+        with self._lock:
+            self._dropped[kind] = self._dropped.get(kind, 0) + 1
+            said = reason in self._said or (kind == "disk" and why is None)
+            self._said.add(reason)
+        if not said:
+            self._warn(kind, why)
+        return False
+
+    def _warn(self, kind: Drop, why: Exception | None) -> None:
+        if isinstance(why, OSError):
+            report.disk_refused(self.directory, why)
+        elif why is not None:
+            report.entry_refused(why)
+        elif kind == "bodies":
+            report.bodies_dropped(self.directory, self._max_bytes)
+        else:
+            report.entries_dropped(self.directory, self._max_bytes)
+
+    def after_fork_in_child(self) -> None:
+        """Lets go of all that is the parent's, without touching it."""
+        self._lock = threading.RLock()
+        self._dropped = {}
+        self._begin()
+
+
+_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for journal in list(_journals):
+        journal.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
