@@ -20,7 +20,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.test-ready ## run an unchanged agent program and show what its model saw
-	@$(BIN)/spanglass demo $(ARGS)
+	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/.test-ready ## run the whole test-suite (ARGS='-k redact' runs a part of it)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

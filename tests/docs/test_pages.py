@@ -1,0 +1,143 @@
+"""The documentation is true: its code runs, its tables are the code's, its links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import spanglass
+from docs.pages import ROOT, all_pages, anchors, blocks, first_cells, links, load_generator, name_of, prose
+from fake_provider import FakeProvider
+from spanglass.model.message import ChatMessage
+from spanglass.model.record import Attempt, Record, Usage
+from spanglass.settings import OPTIONS, PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGES = all_pages()
+GENERATOR = load_generator()
+REGIONS = [region for region in GENERATOR.regions() if region.name != "demo"]
+MODULES = [f"spanglass.{module.name}" for module in pkgutil.iter_modules(spanglass.__path__)]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A machine with a provider, and with this interpreter as its Python."""
+    with FakeProvider() as provider:
+        yield {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+            "OPENAI_BASE_URL": f"{provider.url}/v1",
+            "OPENAI_API_KEY": "sk-of-the-documentation",
+            "COLUMNS": "100",
+        }
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(block.runs for block in blocks(page))], ids=name_of)
+def test_the_code_of_a_page_runs(page: Path, environ: dict[str, str], tmp_path: Path) -> None:
+    for block in blocks(page):
+        if block.file is not None:
+            (tmp_path / block.file).write_text(block.code, encoding="utf-8")
+        elif block.runs:
+            program = ["sh", "-euc"] if block.language == "sh" else [sys.executable, "-W", "error", "-c"]
+            command = [*program, block.code]
+            done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{block.code}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_block_that_does_not_run_says_why(page: Path) -> None:
+    marks = {block.mark for block in blocks(page) if block.mark}
+    assert {mark for mark in marks if not re.match(r"(not run: \w|file: [\w.]+$|generated: )", mark)} == set()
+
+
+@pytest.mark.parametrize("region", REGIONS, ids=lambda region: region.name)
+def test_what_is_generated_is_what_the_code_says(region: Any) -> None:
+    assert region.text == GENERATOR.GENERATED[region.name]()
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_the_demo_prints() -> None:
+    assert [region.name for region in GENERATOR.regions() if region.page == ROOT / "README.md"] == ["demo"]
+    (shown,) = (region for region in GENERATOR.regions() if region.name == "demo")
+    assert GENERATOR.comparable(shown.text) == GENERATOR.comparable(GENERATOR.demo())
+
+
+def test_every_variable_is_documented_and_every_documented_variable_exists() -> None:
+    known = {option.variable for option in OPTIONS}
+    assert set(re.findall(rf"`({PREFIX}\w+)`", prose(ROOT / "docs" / "settings.md"))) >= known
+    mentioned = {name for page in PAGES for name in re.findall(rf"{PREFIX}[A-Z_]+\b", page.read_text(encoding="utf-8"))}
+    assert mentioned - known == set()
+
+
+def test_every_command_is_documented_and_every_documented_command_exists() -> None:
+    known = {name for name, _ in GENERATOR._subparsers()}
+    assert anchors(ROOT / "docs" / "cli.md") >= known
+    mentioned = {
+        command
+        for page in PAGES
+        for command in re.findall(r"(?:`|^|\$ )spanglass ([a-z]+)\b", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert mentioned - known == set()
+
+
+def test_the_record_is_documented_key_by_key() -> None:
+    page = ROOT / "docs" / "record.md"
+    documented = {heading: first_cells(page, heading) for heading in ("Record", "Message", "Usage", "Attempt")}
+    assert documented == {
+        "Record": list(Record("", "").to_dict()),
+        "Message": list(ChatMessage.as_user("").to_dict()),
+        "Usage": list(Usage.__slots__),
+        "Attempt": list(Attempt(1, "POST", "", 0).to_dict()),
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    dead = []
+    for target in links(page):
+        if target.startswith(("https://", "http://")):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (page.parent / file).resolve() if file else page
+        if not linked.exists() or (anchor and anchor not in anchors(linked)):
+            dead.append(target)
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "docs"], ids=name_of)
+def test_every_page_can_be_reached_from_the_index(page: Path) -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert page.stem == "index" or f"\n{page.stem}\n" in index
+
+
+def modules_with_examples() -> list[str]:
+    """Every module whose docstrings show an example."""
+    found = pkgutil.walk_packages(spanglass.__path__, "spanglass.")
+    files = {module.name: getattr(module.module_finder, "path", "") for module in found}
+    return [
+        name
+        for name, directory in sorted(files.items())
+        if any(">>>" in path.read_text(encoding="utf-8") for path in _sources(directory, name.rpartition(".")[2]))
+    ]
+
+
+def _sources(directory: str, name: str) -> list[Path]:
+    return [path for path in (Path(directory, f"{name}.py"), Path(directory, name, "__init__.py")) if path.exists()]
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_the_examples_of_docstrings_run(name: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert (failed, tried > 0) == (0, True)
