@@ -12,6 +12,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import format_span_id, format_trace_id
 
 import spanglass
+from spanglass.read.reader import Reader
+from spanglass.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +56,12 @@ def fetch(span: ReadableSpan) -> Record:
     record = spanglass.fetch(format_span_id(context.span_id))
     assert (record.trace_id, record.span_id) == (format_trace_id(context.trace_id), format_span_id(context.span_id))
     return record
+
+
+def records_in(state_dir: Path) -> list[Record]:
+    """All records of a state directory, as another process reads them."""
+    with Reader(Settings.from_environment({"SPANGLASS_STATE_DIR": str(state_dir)})) as reader:
+        return [reader.fetch(found.ref) for found in reader.find(limit=10_000)]
 
 
 def told(span: ReadableSpan, record: Record) -> str:

@@ -86,7 +86,7 @@ class FakeProvider:
         self, port: int = 0, *, answer: Callable[[str, bytes], Answer] = plausible, keep: int | None = None
     ) -> None:
         self.exchanges: deque[Exchange] = deque(maxlen=keep)
-        self._answer = answer
+        self._answer = self._default = answer
         self._script: deque[Answer] = deque()
         self._changed = threading.Condition()
         self._connections: set[asyncio.Task[None]] = set()
@@ -108,9 +108,14 @@ class FakeProvider:
         """The answers to the next requests, in order."""
         self._script.extend(answers)
 
+    def otherwise(self, answer: Callable[[str, bytes], Answer]) -> None:
+        """What is said to requests for which nothing is scripted, from their path and body."""
+        self._answer = answer
+
     def reset(self) -> None:
         """Forgets script and exchanges, and lets everything go on that is held."""
         self.release()
+        self._answer = self._default
         self._script.clear()
         self.exchanges.clear()
 
