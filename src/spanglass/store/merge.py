@@ -1,0 +1,320 @@
+"""How entries make a record: pure functions, so that every store merges alike.
+
+Each entry is a version of one *part* of its span: attempt 2's request, the outcome, step 5. Of two versions of a part
+the better one is kept, by a total order; the record is a function of the parts. So the merge is associative,
+commutative and idempotent, and a store needs to keep nothing but the parts.
+
+Invariant: any order and any repetition of a span's entries, in any number of batches, gives the same record.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+
+import msgspec
+
+from spanglass.model.entry import (
+    ENTRY_TYPES,
+    AttemptEntry,
+    CallFacts,
+    EnvelopeEntry,
+    ExitEntry,
+    OutcomeEntry,
+    RequestEntry,
+    StepEntry,
+    UpstreamEntry,
+)
+from spanglass.model.record import Attempt, Record, Summary
+from spanglass.store import piece
+from spanglass.store.envelope import read_envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from spanglass.model.entry import Entry
+    from spanglass.model.step import Step
+
+SpanEntry: TypeAlias = "RequestEntry | AttemptEntry | OutcomeEntry | EnvelopeEntry | UpstreamEntry | StepEntry"
+
+
+class Key(NamedTuple):
+    """Which part of a span: the entry's kind, and the attempt's number or the step's index."""
+
+    kind: str
+    number: int = 0
+
+
+class Part(NamedTuple):
+    """What one entry says: the entry without its body, the same as JSON to be kept, and the body's digest and size."""
+
+    entry: SpanEntry
+    meta: bytes
+    digest: bytes | None = None
+    size: int = 0
+
+
+class Ref(NamedTuple):
+    """The span that a part belongs to."""
+
+    trace_id: str
+    span_id: str
+
+
+Parts: TypeAlias = "Mapping[Key, Part]"
+#: Gives a part's body, or None when it does not come out as it was put in.
+Load: TypeAlias = "Callable[[Key], bytes | None]"
+
+OUTCOME = Key("outcome")
+ENVELOPE = Key("envelope")
+UPSTREAM = Key("upstream")
+
+_PRECEDENCE = {"started": 0, "killed": 1}
+_FINAL = 2
+_SUMMARY_FIELDS = tuple(item.name for item in fields(Summary))
+_UNSAID = (None, "", "opaque")
+
+
+def part_of(entry: Entry) -> tuple[Key, Part, bytes | None]:
+    """An entry of a span as a part, and its body. A step's data is its body, so that it is packed and found as such."""
+    if isinstance(entry, ExitEntry):
+        message = "an exit belongs to no span"
+        raise TypeError(message)
+    number = entry.number if isinstance(entry, (RequestEntry, AttemptEntry)) else 0
+    if isinstance(entry, StepEntry):
+        number = entry.index
+        if entry.body is None and entry.step.data:
+            entry = replace(entry, body=_encode_data(entry.step.data), step=replace(entry.step, data={}))
+    body = None if isinstance(entry, OutcomeEntry) else entry.body
+    bare = entry if isinstance(entry, OutcomeEntry) or body is None else replace(entry, body=None)
+    key = Key(entry.kind, number)
+    try:
+        meta = msgspec.json.encode(bare)
+    except UnicodeEncodeError:  # a lone surrogate, as Python makes them of file names and arguments
+        meta = json.dumps(asdict(bare), ensure_ascii=False).encode("utf-8", "replace")
+        bare = read_part(entry.kind, meta, None, 0).entry
+    if body is None:
+        return key, Part(bare, meta), None
+    return key, Part(bare, meta, piece.digest(body), len(body)), body
+
+
+def read_part(kind: str, meta: bytes, digest: bytes | None, size: int) -> Part:
+    """The part that was kept.
+
+    Raises:
+        ValueError: the bytes are damaged.
+    """
+    entry = cast("SpanEntry", msgspec.json.decode(meta, type=ENTRY_TYPES[kind]))
+    return Part(entry, meta, digest, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Entries by span: the best version of each part, and its body if it has one. Also the owners that are gone."""
+
+    parts: dict[Ref, dict[Key, Part]] = field(default_factory=dict)
+    bodies: dict[tuple[Ref, Key], bytes] = field(default_factory=dict)
+    exits: set[str] = field(default_factory=set)
+
+
+def gather(entries: Sequence[Entry]) -> Batch:
+    """The entries as a batch."""
+    batch = Batch()
+    for entry in entries:
+        if isinstance(entry, ExitEntry):
+            batch.exits.add(entry.owner)
+            continue
+        ref = Ref(entry.trace_id, entry.span_id)
+        key, part, body = part_of(entry)
+        parts = batch.parts.setdefault(ref, {})
+        if key in parts and better(parts[key], part) is parts[key]:
+            continue
+        parts[key] = part
+        batch.bodies.pop((ref, key), None)
+        if body is not None:
+            batch.bodies[ref, key] = body
+    return batch
+
+
+def better(one: Part, other: Part) -> Part:
+    """Of two versions of one part the one to keep: that which knows more, or else the earlier outcome."""
+    return one if one[1:] == other[1:] or _rank(one) >= _rank(other) else other
+
+
+def _rank(part: Part) -> tuple[Any, ...]:
+    """A total order: only equal parts rank equal, so the better of many does not depend on the order of asking."""
+    entry = part.entry
+    knows: tuple[Any, ...] = ()
+    if isinstance(entry, OutcomeEntry):
+        knows = (_PRECEDENCE.get(entry.state, _FINAL), -entry.ended_at)
+    elif isinstance(entry, AttemptEntry):
+        knows = (entry.complete, entry.ended_at)
+    return (part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
+
+
+def summarize(trace_id: str, span_id: str, parts: Parts, load: Load, *, owner_gone: bool) -> Summary:
+    """The line about a span. ``owner_gone``: the process behind `owner_of` its parts is known to be gone."""
+    facts = _facts(parts)
+    head = _told_head(facts, parts, owner_gone=owner_gone) if facts else _envelope_head(parts, load)
+    numbers = {key.number for key in parts if key.kind in ("request", "attempt")}
+    return Summary(
+        trace_id=trace_id,
+        span_id=span_id,
+        attempt_count=len(numbers),
+        redactions=sum(getattr(part.entry, "redactions", 0) for part in parts.values()),
+        missing=tuple(dict.fromkeys(_missing(parts))),
+        **head,
+    )
+
+
+def owner_of(parts: Parts) -> str:
+    """The journal that saw the call begin, or ``""`` while none has said so."""
+    facts = _facts(parts)
+    return facts.owner if facts else ""
+
+
+def _facts(parts: Parts) -> CallFacts | None:
+    """What is known of the call: for each fact what the outcome says, or else the first attempt that says anything."""
+    ordered = sorted((key.kind != "outcome", key.number, key) for key in parts if key.kind in ("outcome", "request"))
+    told = [cast("RequestEntry | OutcomeEntry", parts[key].entry).call for _, _, key in ordered]
+    if not told:
+        return None
+    return CallFacts(**{item.name: _first_said(told, item.name) for item in fields(CallFacts)})
+
+
+def _first_said(told: list[CallFacts], name: str) -> Any:
+    values = [getattr(facts, name) for facts in told]
+    return next((value for value in values if value not in _UNSAID), values[0])
+
+
+def _told_head(facts: CallFacts, parts: Parts, *, owner_gone: bool) -> dict[str, Any]:
+    """A call that we saw. An envelope adds only what it alone knows."""
+    head: dict[str, Any] = {item.name: getattr(facts, item.name) for item in fields(CallFacts) if item.name != "owner"}
+    envelope = parts[ENVELOPE].entry if ENVELOPE in parts else None
+    if isinstance(envelope, EnvelopeEntry):
+        for name in ("name", "service", "parent_span_id"):
+            head[name] = head[name] or getattr(envelope, name)
+    outcome = parts[OUTCOME].entry if OUTCOME in parts else None
+    if isinstance(outcome, OutcomeEntry):
+        for name in ("state", "ended_at", "error", "response_model", "response_id", "usage"):
+            head[name] = getattr(outcome, name)
+        head["finish_reasons"] = tuple(outcome.finish_reasons)
+    if head.get("state", "started") == "started":
+        head["state"] = "killed" if owner_gone else "started"
+    return head
+
+
+def _envelope_head(parts: Parts, load: Load) -> dict[str, Any]:
+    """A span of which no call of ours is known: its envelope, or no more than when something was first heard of it."""
+    envelope = parts[ENVELOPE].entry if ENVELOPE in parts else None
+    if not isinstance(envelope, EnvelopeEntry):
+        return {"started_at": min(_times(parts), default=0)}
+    body = load(ENVELOPE) if parts[ENVELOPE].digest is not None else None
+    told = ("parent_span_id", "name", "service", "started_at", "ended_at")
+    return {**read_envelope(body), **{name: getattr(envelope, name) for name in told}}
+
+
+def _times(parts: Parts) -> Iterator[int]:
+    for part in parts.values():
+        if isinstance(part.entry, StepEntry):
+            yield part.entry.step.timestamp
+        elif isinstance(part.entry, AttemptEntry):
+            yield part.entry.ended_at
+
+
+def _missing(parts: Parts) -> Iterator[str]:
+    """What the parts say is missing: attempt by attempt, then the call."""
+    for kinds in (("request", "attempt"), ("outcome",)):
+        ordered = sorted((key.number, key.kind != "request", key) for key in parts if key.kind in kinds)
+        for _, _, key in ordered:
+            yield from cast("RequestEntry | AttemptEntry | OutcomeEntry", parts[key].entry).missing
+
+
+def make_record(summary: Summary, parts: Parts, load: Load) -> Record:
+    """The record of a span, its bodies included; a body that is damaged is None, and ``missing`` says which."""
+    damage: list[str] = []
+
+    def body(key: Key) -> bytes | None:
+        if key not in parts or parts[key].digest is None:
+            return None
+        data = load(key)
+        if data is None:
+            damage.append(f"the {describe(key)} is damaged in the store; 'spanglass verify' tells more")
+        return data
+
+    numbers = sorted({key.number for key in parts if key.kind in ("request", "attempt")})
+    attempts = tuple(_attempt(number, parts, body) for number in numbers)
+    steps = tuple(_step(key, parts, body) for key in sorted(key for key in parts if key.kind == "step"))
+    upstream = _json(body(UPSTREAM))
+    head: dict[str, Any] = {name: getattr(summary, name) for name in _SUMMARY_FIELDS}
+    head["missing"] = (*summary.missing, *damage)
+    return Record(**head, attempts=attempts, steps=steps, upstream_context=upstream)
+
+
+def describe(key: Key) -> str:
+    """A part's body in words, such as ``request body of attempt 2``."""
+    if key.kind in ("request", "attempt"):
+        return f"{'request' if key.kind == 'request' else 'response'} body of attempt {key.number}"
+    return {"step": f"data of step {key.number}", "upstream": "upstream context"}.get(key.kind, f"{key.kind}'s body")
+
+
+def _attempt(number: int, parts: Parts, body: Load) -> Attempt:
+    asked, answered = Key("request", number), Key("attempt", number)
+    request = cast("RequestEntry | None", parts[asked].entry if asked in parts else None)
+    answer = cast("AttemptEntry | None", parts[answered].entry if answered in parts else None)
+    attempt = Attempt(
+        number=number,
+        method=request.method if request else "",
+        url=request.url if request else "",
+        started_at=request.started_at if request else (answer.ended_at if answer else 0),
+        request_headers=_join_headers(request.headers) if request else {},
+        request_body=body(asked),
+    )
+    if answer is None:
+        return attempt
+    return replace(
+        attempt,
+        status=answer.status,
+        response_headers=_join_headers(answer.headers),
+        response_body=body(answered),
+        first_byte_ns=answer.first_byte_ns,
+        ended_at=answer.ended_at,
+        complete=answer.complete,
+        error=answer.error,
+    )
+
+
+def _join_headers(headers: list[tuple[str, str]]) -> dict[str, str]:
+    """Headers by name, as first spelled; a repeated name keeps all its values."""
+    values: dict[str, tuple[str, list[str]]] = {}
+    for name, value in headers:
+        values.setdefault(name.lower(), (name, []))[1].append(value)
+    return {name: ", ".join(several) for name, several in values.values()}
+
+
+def _step(key: Key, parts: Parts, body: Load) -> Step:
+    step = cast("StepEntry", parts[key].entry).step
+    data = _json(body(key))
+    return replace(step, data={**step.data, **data}) if isinstance(data, dict) else step
+
+
+def _json(body: bytes | None) -> Any:
+    """A body that is a JSON value; what is none is given as its text, rather than not at all."""
+    if body is None:
+        return None
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(body)  # takes NaN and the like, which Python writes
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")
+
+
+def _encode_data(data: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(data)
+    except UnicodeEncodeError:
+        return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
