@@ -19,7 +19,8 @@ from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, Request
 from spanglass.model.record import ErrorInfo, Usage
 from spanglass.place import current_place
 from spanglass.span.callspan import Answer, CallSpan
-from spanglass.wire import RequestView, ResponseView, read_request, read_response
+from spanglass.wire.base import RequestView, ResponseView
+from spanglass.wire.read import read_request, read_response
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from spanglass.capture.session import Session
     from spanglass.model.record import State
     from spanglass.span.attributes import Attributes
-    from spanglass.wire import Route
+    from spanglass.wire.route import Route
 
 _VIEW = Boundary("call.read_request")
 _SPAN = Boundary("call.span")
@@ -94,6 +95,8 @@ class Call:
 
     def begin_attempt(self, outgoing: Outgoing, masked: Masked | None) -> Attempt:
         """Writes the request ahead; when this returns, it may leave the process."""
+        if self._attempts:
+            self._attempts[-1].release()
         number = len(self._attempts) + 1
         attempt = Attempt(self, number, outgoing)
         self._attempts.append(attempt)
@@ -224,6 +227,8 @@ class Call:
             self._session.recorder.append(self._outcome(state or "done", info, view, ended_at))
         with _SPAN:
             self._span.finish(self._answer(state or "done", info, view, ended_at), error)
+        if answered is not None:
+            answered.release()
 
     def _outcome(self, state: State, info: ErrorInfo | None, view: ResponseView, ended_at: int) -> OutcomeEntry:
         unsent = () if self._attempts else ("attempts: the request never left the process",)
@@ -315,7 +320,7 @@ class Attempt:
         self.first_byte_ns: int | None = None
         self.ended_at = 0
         self.masked_body: bytes | None = None
-        self.outgoing = outgoing
+        self.outgoing = outgoing._replace(body=None)
         self.head: list[tuple[str, str]] = []
         self._view: ResponseView | None = None
 
@@ -356,6 +361,11 @@ class Attempt:
                         self.call.format, self.masked_body, content_type=self.content_type, status=self.status or 0
                     )
         return self._view
+
+    def release(self) -> None:
+        """Lets go of what may be large; the host may hold on to the response for long."""
+        self.masked_body = None
+        self._view = None
 
     def event_attributes(self, error: BaseException | None) -> dict[str, Any]:
         """What the attempt's event says."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from spanglass.capture.call import Call, Server
 from spanglass.capture.scope import current_scope
-from spanglass.wire import Route, looks_like_llm, route
+from spanglass.wire.route import Route, looks_like_llm, route
 
 if TYPE_CHECKING:
     from spanglass.capture.call import Attempt

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from spanglass.capture.exchange import Incoming
 from spanglass.guard import Boundary
-from spanglass.wire import decode_content
+from spanglass.wire.read import decode_content
 
 if TYPE_CHECKING:
     from spanglass.capture.call import Attempt
@@ -34,7 +34,7 @@ class StreamCopy:
 
     def __init__(self, session: Session, attempt: Attempt, encoding: str) -> None:
         self._session = session
-        self._attempt = attempt
+        self._attempt: Attempt | None = attempt
         self._encoding = encoding
         self._bound = session.settings.max_body_bytes
         self._chunks: list[bytes] = []
@@ -74,20 +74,18 @@ class StreamCopy:
             self._finish(None, "cancelled" if self._chunks else "abandoned", complete=False)
 
     def _finish(self, error: BaseException | None, state: State | None, *, complete: bool) -> None:
-        if not self.open:
+        attempt, self._attempt, self.open = self._attempt, None, False
+        if attempt is None:
             return
-        self.open = False
-        attempt = self._attempt
         body, missing = self._decoded(b"".join(self._chunks), attempt.number)
         self._chunks = []
         if self._over:
             where = f"attempts[{attempt.number}].response_body"
             missing += (f"{where}: the last {self._over:,} bytes are over SPANGLASS_MAX_BODY_BYTES={self._bound}",)
-        head = attempt.head
         attempt.end(
             Incoming(
                 status=attempt.status,
-                headers=head,
+                headers=attempt.head,
                 body=body,
                 complete=complete,
                 ended_at=time.time_ns(),

@@ -65,10 +65,11 @@ def watch(request: Any) -> Watched | None:
     session = active()
     if session is None or otel_context.get_value(_REQUEST_KEY) is request:
         return None
-    attempt = begin(session, _outgoing(request))
+    outgoing = _outgoing(request)
+    attempt = begin(session, outgoing)
     if attempt is None:
         return None
-    if attempt.outgoing.body is None:
+    if outgoing.body is None:
         request.stream = _request_tee(request.stream, attempt)
     return Watched(session, attempt, request)
 
