@@ -4,8 +4,7 @@ Invariant: nothing of a message is lost, and the order stays. In our vocabulary
 
 - ``system`` is a system message, the first;
 - a ``tool_result`` block is a ``tool`` message of its own, and the blocks before and after it in the same message are
-  messages too. Its content is the result's content; a result that says more (``is_error``, ``cache_control``) is kept
-  as the one part of the content;
+  messages too. Its content is the result's content; of an error (``is_error``) it is the whole block, as the one part;
 - ``tool_use`` is a tool call of type ``function``; a tool that the server runs (``server_tool_use``, ``mcp_tool_use``)
   is one too, with its block's type, and its result is a part of the same message;
 - ``thinking`` is the reasoning content; its signature stays among the parts. All other blocks are parts as they are.
@@ -36,7 +35,6 @@ operation = "chat"
 
 _TOOL_USES = ("tool_use", "server_tool_use", "mcp_tool_use")
 _CALL_FIELDS = ("type", "id", "name", "input")
-_RESULT_FIELDS = {"type", "tool_use_id", "content"}
 
 
 def read_request(payload: JsonObject) -> RequestView:
@@ -53,7 +51,13 @@ def read_request(payload: JsonObject) -> RequestView:
     rests: JsonObject = {}
     for place, value in enumerate(given if isinstance(given, list) else [] if given is None else [given]):
         rest = dict(value) if isinstance(value, dict) else {"content": value}
-        messages += _read_message(take(rest, "role") or "user", rest.pop("content", None))
+        role, content = take(rest, "role") or "user", rest.pop("content", None)
+        if content is None or isinstance(content, str):
+            messages.append(ChatMessage(role, content))
+        else:
+            blocks = content if isinstance(content, list) else [content]
+            rest["content"] = {}
+            messages += _read_content(role, blocks, rest["content"])
         if rest := filled(rest):
             rests[str(place)] = rest
     if rests:
@@ -62,28 +66,32 @@ def read_request(payload: JsonObject) -> RequestView:
     return RequestView(model, tuple(messages), tools, options, bool(payload.get("stream")))
 
 
-def _read_message(role: str, content: Any) -> Iterator[ChatMessage]:
-    if content is None or isinstance(content, str):
-        yield ChatMessage(role, content)
-        return
+def _read_content(role: str, content: list[Any], rests: JsonObject) -> Iterator[ChatMessage]:
+    """The messages that one message's blocks are; ``rests`` takes, by a result's place, what its message cannot say."""
     blocks: list[Any] = []
-    for block in content if isinstance(content, list) else [content]:
+    for place, block in enumerate(content):
         if not isinstance(block, dict) or block.get("type") != "tool_result":
             blocks.append(block)
             continue
         if blocks:
             yield _read_blocks(role, blocks)
             blocks = []
-        yield _read_result(block)
+        result, rest = _read_result(block)
+        yield result
+        if rest:
+            rests[str(place)] = rest
     if blocks or not content:
         yield _read_blocks(role, blocks)
 
 
-def _read_result(block: JsonObject) -> ChatMessage:
-    content = block.get("content")
-    whole = filled(block).keys() <= _RESULT_FIELDS and (content is None or isinstance(content, (str, list)))
-    call_id = text(block.get("tool_use_id"))
-    return ChatMessage.as_tool(content if whole else [block], tool_call_id=call_id)
+def _read_result(block: JsonObject) -> tuple[ChatMessage, JsonObject]:
+    rest = {key: value for key, value in block.items() if key != "type"}
+    call_id, content = take(rest, "tool_use_id"), rest.pop("content", None)
+    if rest.pop("is_error", None):
+        return ChatMessage("tool", [block], tool_call_id=call_id), {}
+    if content is not None and not isinstance(content, (str, list)):
+        content = [content]
+    return ChatMessage("tool", content, tool_call_id=call_id), filled(rest)
 
 
 def _read_blocks(role: str, blocks: list[Any]) -> ChatMessage:

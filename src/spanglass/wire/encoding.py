@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
 
 def decode_content(body: bytes, encoding: str) -> bytes:
     """The body without its content-encoding.
@@ -46,10 +48,10 @@ def decode_content(body: bytes, encoding: str) -> bytes:
 
 def _gzip(body: bytes) -> bytes:
     pieces: list[bytes] = []
-    while body:
+    while body.startswith(_GZIP) or not pieces:  # what follows the last member is padding
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         pieces.append(_inflate(member.decompress, body, "gzip"))
-        body = member.unused_data.lstrip(b"\0")  # padding between members
+        body = member.unused_data
     return b"".join(pieces)
 
 
@@ -72,7 +74,7 @@ def _zstd(body: bytes) -> bytes:
 
     pieces: list[bytes] = []
     try:
-        while body:
+        while body.startswith(_ZSTD) or not pieces:
             frame = zstandard.ZstdDecompressor().decompressobj()
             pieces.append(frame.decompress(body))
             body = frame.unused_data

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from spanglass.model.record import ErrorInfo
+from spanglass.wire import sse
 from spanglass.wire.base import mapping
 from spanglass.wire.jsontext import json_text, parse_json
 
@@ -47,11 +48,13 @@ def read_error(value: Any, kind: str = "error") -> ErrorInfo:
         value = inner
     if isinstance(value, str) and value:
         message = message or value
-    return ErrorInfo(kind, message or json_text(value))
+    return ErrorInfo(kind, message or (json_text(value) if value else kind))
 
 
 def read_error_body(body: bytes, status: int) -> ErrorInfo:
     """The error in the body of an HTTP error answer: JSON of any shape, a page, a text, or nothing."""
+    if body.startswith((b"data:", b"event:")):
+        body = next((data for _, data in sse.split(sse.unify(body))), body)
     try:
         value = parse_json(body)
     except ValueError:

@@ -27,6 +27,8 @@ __all__ = ["decode", "fold", "name", "operation", "read_request", "read_response
 name = "opaque"
 operation = "chat"
 
+_CONVERSATIONS = ("messages", "contents")
+_SYSTEMS = ("system", "systemInstruction", "system_instruction", "instructions")
 _PROMPTS = ("prompt", "input", "inputs", "message", "query")
 _TEXTS = ("text", "output_text", "generated_text", "response", "completion", "content", "answer", "output")
 
@@ -35,17 +37,27 @@ def read_request(payload: JsonObject) -> RequestView:
     """The view of a request body."""
     options = dict(payload)
     model = take(options, "model") or take(options, "modelId")
-    given = options.get("messages")
-    if isinstance(given, list):
-        messages, rests = openai_chat.read_messages(given)
-        options.pop("messages")
+    messages: tuple[ChatMessage, ...] = ()
+    key = next((key for key in (*_CONVERSATIONS, *_PROMPTS) if isinstance(options.get(key), (str, list))), None)
+    if key in _CONVERSATIONS and isinstance(options[key], list):
+        messages, rests = openai_chat.read_messages([_with_content(value) for value in options.pop(key)])
         if rests:
-            options["messages"] = rests
-    else:
-        key = next((key for key in _PROMPTS if isinstance(options.get(key), (str, list))), None)
-        messages = () if key is None else read_prompt(options.pop(key))
+            options[key] = rests
+    elif key is not None:
+        messages = read_prompt(options.pop(key))
+    system = next((key for key in _SYSTEMS if options.get(key)), None)
+    if system is not None and messages:
+        given = options.pop(system)
+        messages = (ChatMessage.as_system(given if isinstance(given, (str, list)) else [given]), *messages)
     tools = tuple(options.pop("tools")) if isinstance(options.get("tools"), list) else ()
     return RequestView(model, messages, tools, options, bool(payload.get("stream")))
+
+
+def _with_content(value: Any) -> Any:
+    """A message with its content under that name; Google calls it parts."""
+    if not isinstance(value, dict) or "parts" not in value or "content" in value:
+        return value
+    return {("content" if key == "parts" else key): item for key, item in value.items()}
 
 
 def read_response(payload: JsonObject) -> ResponseView:

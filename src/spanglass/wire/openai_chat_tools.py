@@ -39,13 +39,9 @@ def read_tool_call(call: JsonObject) -> JsonObject:
     for key in ("function", "custom"):  # a custom tool's input is its arguments; some servers write the fields flat
         if isinstance(rest.get(key), dict):
             rest = {**rest.pop(key), **rest}
-    return tool_call(
-        call.get("id"),
-        call.get("type"),
-        rest.pop("name", None),
-        rest.pop("arguments", None) or rest.pop("input", None),
-        rest,
-    )
+    arguments = rest.pop("arguments", None)
+    arguments = rest.pop("input", None) if arguments is None else arguments
+    return tool_call(call.get("id"), call.get("type"), rest.pop("name", None), arguments, rest)
 
 
 class ToolCalls:
@@ -67,10 +63,15 @@ class ToolCalls:
         for place, fragment in enumerate(fragments):
             if not isinstance(fragment, dict):
                 continue
-            index, call_id = fragment.get("index"), text(fragment.get("id"))
-            function = mapping(fragment.get("function")) or mapping(fragment.get("custom"))
+            index, function = fragment.get("index"), fragment.get("function")
             key = index if type(index) is int else place
-            call = self._by_id.get(call_id) or self._open.get(key)
+            call = self._open.get(key)
+            if call is not None and len(fragment) == 2 and type(function) is dict and len(function) == 1:  # noqa: PLR2004
+                call.add_arguments(function)  # an index and a piece of the arguments: what most chunks are
+                continue
+            function = mapping(function) or mapping(fragment.get("custom"))
+            call_id = text(fragment.get("id"))
+            call = self._by_id.get(call_id) or call
             if call is None or call.is_over(call_id, function):
                 call = self._begin(key)
             if call_id and not call.id:
@@ -114,13 +115,17 @@ class _Growing:
         return True
 
     def add(self, fragment: JsonObject, function: JsonObject) -> None:
-        arguments = function.get("arguments") or function.get("input")
-        if arguments:
-            self.arguments.append(arguments if isinstance(arguments, str) else json_text(arguments))
+        self.add_arguments(function)
         self.name = self.name or text(function.get("name"))
         self.kind = self.kind or text(fragment.get("type"))
-        if len(fragment) > 2:  # noqa: PLR2004 - index and function
-            self.rest.update((key, value) for key, value in fragment.items() if key not in _HEAD)
+        self.rest.update((key, value) for key, value in fragment.items() if key not in _HEAD)
+
+    def add_arguments(self, function: JsonObject) -> None:
+        arguments = function.get("arguments", function.get("input"))
+        if isinstance(arguments, str):
+            self.arguments.append(arguments)
+        elif arguments is not None:
+            self.arguments.append(json_text(arguments))
 
     def whole(self) -> JsonObject:
         return tool_call(self.id or None, self.kind, self.name or None, "".join(self.arguments), self.rest)

@@ -47,14 +47,15 @@ def join_events(events: Sequence[Event]) -> Joined:
     error: Any = None
     ended = False
     for event, payload in reversed(events):
-        kind = mapping(payload).get("type") or event
-        if kind == "error" and error is None:
+        fields = mapping(payload)
+        kind = fields.get("type") or event
+        if error is None and (kind == "error" or (kind is None and fields.get("error"))):
             error = payload
-        inner = mapping(payload).get("response")
+        inner = fields.get("response")
         if isinstance(inner, dict) and not response:
             response, ended = inner, kind in _ENDS
             break
-        if mapping(payload).get("object") == "response":
+        if fields.get("object") == "response":
             response, ended = payload, True
             break
     if not listing(response.get("output")):

@@ -17,13 +17,14 @@ from spanglass.wire import (
     openai_responses,
     sse,
 )
-from spanglass.wire.base import DONE, RequestView, ResponseView
+from spanglass.wire.base import RequestView, ResponseView
 from spanglass.wire.encoding import decode_content
 from spanglass.wire.error import read_error_body
+from spanglass.wire.jsontext import decode as decode_any
 from spanglass.wire.jsontext import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from spanglass.wire.base import Event, Format
 
@@ -82,27 +83,26 @@ def read_response(format: str, body: bytes, *, content_type: str, status: int) -
 
 
 def _sse_events(known: Format, body: bytes) -> list[Event]:
-    events: list[Event]
-    plain = sse.plain_data(body)
-    ends = bool(plain) and plain[-1].strip() == b"[DONE]"
-    try:
-        events = [(None, payload) for payload in map(known.decode, plain[:-1] if ends else plain)]
-    except (ValueError, RecursionError):
-        events = []
-    if not events:
-        return [event for name, data in sse.split(body) for event in _read_event(known, name, data)]
-    if ends:
-        events.append((None, DONE))
+    decode, body = known.decode, sse.unify(body)
+    *plain, last = sse.plain_data(body) or [b"\n"]
+    last = last.rstrip()
+    if last and b"\n" not in last:
+        try:
+            return [*[(None, payload) for payload in map(decode, plain)], *_read_event(decode, None, last)]
+        except (ValueError, RecursionError):
+            pass
+    events: list[Event] = []
+    for name, data in sse.split(body):
+        events += _read_event(decode if name != "error" else decode_any, name, data)  # an error may have any shape
     return events
 
 
-def _read_event(known: Format, name: str | None, data: bytes) -> list[Event]:
+def _read_event(decode: Callable[[bytes], Any], name: str | None, data: bytes) -> list[Event]:
     """One event's data, decoded; several, where a server forgot the blank lines between them."""
-    if name != "error":  # whose payload may have any shape
-        try:
-            return [(name, known.decode(data))]
-        except (ValueError, RecursionError):
-            pass
+    try:
+        return [(name, decode(data))]
+    except (ValueError, RecursionError):
+        pass
     payload = _payload(data)
     if isinstance(payload, str) and b"\n" in data:
         return [(name, _payload(line)) for line in data.split(b"\n")]

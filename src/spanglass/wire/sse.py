@@ -10,31 +10,40 @@ _SEPARATOR = b"\n\ndata: "
 _BOM = b"\xef\xbb\xbf"
 
 
+def unify(body: bytes) -> bytes:
+    """The stream without byte order mark, and with line feeds for all line ends; neither is ever inside JSON."""
+    if b"\r" in body:
+        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return body.removeprefix(_BOM)
+
+
 def plain_data(body: bytes) -> list[bytes]:
-    """The data of a stream of one-line data events and nothing else; of any other, pieces that are no JSON."""
+    """The data of a unified stream of one-line data events and nothing else; of any other, pieces that are no JSON."""
     return body[6:].split(_SEPARATOR) if body.startswith(b"data: ") else []
 
 
 def split(body: bytes) -> list[tuple[str | None, bytes]]:
-    """The events of a stream: name, if it has one, and data."""
-    body = body.removeprefix(_BOM)
-    if b"\r" in body:  # never inside JSON, which escapes it
-        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    """The events of a unified stream: name, if it has one, and data."""
     events: list[tuple[str | None, bytes]] = []
+    names: dict[bytes, str] = {}
     for block in body.split(b"\n\n"):
-        name, separator, data = block.partition(b"\ndata: ")
-        if name.startswith(b"event: ") and separator and b"\n" not in name and b"\n" not in data:
-            events.append((name[7:].decode("utf-8", "replace"), data))
-        elif block.startswith(b"data: ") and b"\n" not in block:
+        head, separator, data = block.partition(b"\ndata: ")
+        if separator and b"\n" not in data:
+            name = names.get(head)
+            if name is None and head.startswith(b"event: ") and b"\n" not in head:
+                name = names[head] = head[7:].decode("utf-8", "replace")
+            if name:
+                events.append((name, data))
+                continue
+        elif not separator and b"\n" not in block and block.startswith(b"data: "):
             events.append((None, block[6:]))
-        else:
-            event = _event(block)
-            if event is not None:
-                events.append(event)
+            continue
+        events += _event(block)
     return events
 
 
-def _event(block: bytes) -> tuple[str | None, bytes] | None:
+def _event(block: bytes) -> list[tuple[str | None, bytes]]:
+    """The event of a block, line by line; none without data."""
     name = None
     data: list[bytes] = []
     for line in block.split(b"\n"):
@@ -44,4 +53,4 @@ def _event(block: bytes) -> tuple[str | None, bytes] | None:
             data.append(value)
         elif key == b"event":
             name = value.decode("utf-8", "replace") or None
-    return (name, b"\n".join(data)) if data else None
+    return [(name, b"\n".join(data))] if data else []
