@@ -66,4 +66,5 @@ def records_in(state_dir: Path) -> list[Record]:
 
 def told(span: ReadableSpan, record: Record) -> str:
     """Span and record as text, to look for what must not be there."""
-    return span.to_json() + json.dumps(record.to_dict(), ensure_ascii=False)
+    text: str = span.to_json()
+    return text + json.dumps(record.to_dict(), ensure_ascii=False)
