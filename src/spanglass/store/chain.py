@@ -161,10 +161,8 @@ def _cuts(text: str) -> Iterator[_Cut]:
     """
     at = _skip(text, _expect(text, _skip(text, 0), "{"))
     while text[at] != "}":
+        _expect(text, at, '"')
         key, at = _SCANNER.raw_decode(text, at)
-        if not isinstance(key, str):
-            message = "a key is no string"
-            raise ValueError(message)  # noqa: TRY004 - the text is at fault, not a caller's argument
         start = _skip(text, _expect(text, _skip(text, at), ":"))
         cut, at = _value(text, start, key)
         if cut is not None:

@@ -106,15 +106,18 @@ class MemoryStore:
 
     def _merge(self, ref: Ref, parts: dict[Key, Part], frames: dict[Key, Frame]) -> None:
         call = self._shelf.calls.get(ref) or _Call(Summary(*ref))
+        stale = False
         for key, part in parts.items():
             if key in call.parts and merge.better(call.parts[key], part) is call.parts[key]:
                 continue
             call.parts[key] = part
-            call.bodies.pop(key, None)
+            stale |= call.bodies.pop(key, None) is not None
             if key in frames:
                 call.bodies[key] = [self._keep(segment) for segment in frames[key]]
         call.summary = self._summarize(ref, call)
         self._shelf.calls[ref] = call
+        if stale:
+            self._collect()
 
     def _summarize(self, ref: Ref, call: _Call) -> Summary:
         gone = merge.owner_of(call.parts) in self._shelf.exits
