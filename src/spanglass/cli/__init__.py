@@ -1,0 +1,116 @@
+"""The ``spanglass`` command: one file per command, and here the way in and out.
+
+Invariant: `main` ends with one of the codes of `spanglass.cli.exits` whatever happens, and shows no traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from spanglass.cli import doctor, ls, run, show, trace
+from spanglass.cli.exits import Exit, code_of, message_of
+from spanglass.cli.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = (run, ls, show, trace, doctor)
+
+
+class _UsageError(Exception):
+    """argparse's complaint, kept until the way out knows how to say it."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        complaint = f"{message}; see '{self.prog} --help'"
+        raise _UsageError(complaint)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; ``docs/cli.md`` is generated from it."""
+    parser = _Parser(
+        prog="spanglass",
+        description="See exactly what your model saw: find a call, and read its context window.",
+        epilog="A call is named by its span id, the first digits of one (4 at least), or trace_id/span_id.",
+    )
+    parser.add_argument("--version", action="version", version=f"spanglass {_version()}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the arguments without the program's name; unset, those of the process.
+
+    Returns:
+        The exit code, see `spanglass.cli.exits.Exit`.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    ours = argv[: argv.index("--")] if "--" in argv else argv
+    output = Output(as_json="--json" in ours)
+    _write_anything()
+    try:
+        return _run(argv, output)
+    except BrokenPipeError:
+        _abandon_stdout()
+        return Exit.PIPE_CLOSED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+
+
+def _run(argv: Sequence[str], output: Output) -> int:
+    try:
+        code = _dispatch(argv, output)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except _UsageError as why:
+        output.end(why, str(why))
+        return Exit.USAGE
+    except Exception as why:
+        if sys.flags.dev_mode:
+            raise
+        output.end(why, message_of(why))
+        return code_of(why)
+    output.end()
+    return code
+
+
+def _dispatch(argv: Sequence[str], output: Output) -> int:
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as asked:  # --help and --version, which argparse has printed
+        return int(asked.code or 0)
+    return int(args.run(args, output))
+
+
+def _write_anything() -> None:
+    """A character that the terminal's encoding lacks is written as its escape, not raised as an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _abandon_stdout() -> None:
+    """Nobody reads any more: what is still buffered goes nowhere, so that the interpreter's exit has nothing to say."""
+    with contextlib.suppress(OSError, ValueError):  # no descriptor behind it: nothing is flushed into one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("spanglass")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,93 @@
+"""Arguments that several commands share, and the reader and settings that they name.
+
+Invariant: an argument that cannot work is refused before anything is opened, in the words of the setting it stands for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from spanglass.settings import OPTIONS, Settings, parse_age
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spanglass.cli.output import Output
+    from spanglass.read.reader import Reader
+
+
+def common() -> argparse.ArgumentParser:
+    """The options of every command: ``--json``, ``--store`` and ``--state-dir``."""
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument("--json", action="store_true", help="JSON on stdout and nothing else; errors as JSON on stderr")
+    parent.add_argument(
+        "--store",
+        metavar="URL",
+        type=_setting("store"),
+        help="the store, such as sqlite:////path/spanglass.db (SPANGLASS_STORE)",
+    )
+    parent.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        type=_setting("state_dir"),
+        help="the state directory, with the journals and the default store (SPANGLASS_STATE_DIR)",
+    )
+    return parent
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The settings of the environment with the common options on top."""
+    settings = Settings.from_environment()
+    given = {"store": args.store, "state_dir": args.state_dir}
+    return settings.override({name: value for name, value in given.items() if value})
+
+
+def reader_of(args: argparse.Namespace, output: Output) -> Reader:
+    """A reader of the store that the arguments name; what is wrong with the settings is noted."""
+    from spanglass.read.reader import Reader
+
+    settings = settings_of(args)
+    output.note(settings.problems)
+    return Reader(settings)
+
+
+def at_least_one(text: str) -> int:
+    """A whole number above zero."""
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    message = f"{text!r} is no whole number above zero"
+    raise argparse.ArgumentTypeError(message)
+
+
+def moment(text: str) -> int:
+    """A time in ns since the epoch: an age such as ``10m``, or a date, with or without a time (UTC unless said)."""
+    try:
+        return time.time_ns() - int(parse_age(text) * 1e9)
+    except ValueError:
+        pass
+    try:
+        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return int(when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp() * 1e6) * 1000
+    except (ValueError, OverflowError):
+        message = f"{text!r} is neither an age such as 90s, 10m, 12h or 7d nor a time such as 2026-11-21T04:30"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _setting(name: str) -> Callable[[str], Any]:
+    """A type for argparse that refuses what the setting would refuse, and empty text."""
+    parse = next(option.parse for option in OPTIONS if option.name == name)
+
+    def convert(text: str) -> Any:
+        try:
+            value = parse(text)
+        except ValueError as why:
+            raise argparse.ArgumentTypeError(str(why)) from None
+        if not text.strip():
+            message = "it is empty"
+            raise argparse.ArgumentTypeError(message)
+        return value
+
+    return convert

@@ -1,0 +1,74 @@
+"""What a command writes: its result on stdout, and everything about it on stderr.
+
+Invariant: with ``--json`` stdout is one JSON document or empty, and stderr is empty or one JSON document with
+``error``, ``notes`` or both. JSON keeps letters readable and holds no character that could move a terminal's cursor.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from spanglass.errors import Ambiguous
+from spanglass.read.plain import plain, plain_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# What JSON leaves as it is and a terminal obeys, or an encoder refuses; inside a JSON text these stand in strings only.
+_UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+class Output:
+    """Where one run of a command writes.
+
+    Args:
+        as_json: whether the command was asked for JSON.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._notes: list[str] = []
+
+    def json(self, value: Any) -> None:
+        """Writes the one JSON document of a command."""
+        sys.stdout.write(encode(value) + "\n")
+
+    def note(self, lines: Iterable[str]) -> None:
+        """Says on stderr what the reader should know beside the result; each line once."""
+        fresh = [line for line in lines if line not in self._notes]
+        self._notes += fresh
+        if not self.as_json:
+            for line in fresh:
+                _say(f"note: {line}")
+
+    def end(self, failure: Exception | None = None, message: str = "") -> None:
+        """Says what went wrong, if anything did, and with ``--json`` the notes."""
+        candidates = list(failure.candidates) if isinstance(failure, Ambiguous) else []
+        if not self.as_json:
+            if failure is not None:
+                _say(message)
+                for candidate in candidates:
+                    sys.stderr.write(f"  {plain_line(candidate)}\n")
+            return
+        said: dict[str, Any] = {}
+        if failure is not None:
+            said["error"] = {"type": type(failure).__name__, "message": message}
+            if candidates:
+                said["error"]["candidates"] = candidates
+        if self._notes:
+            said["notes"] = self._notes
+        if said:
+            sys.stderr.write(encode(said) + "\n")
+
+
+def encode(value: Any) -> str:
+    """JSON as a person can read it and a terminal can bear it."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"spanglass: {plain(line)}\n")
