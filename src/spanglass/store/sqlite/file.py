@@ -198,7 +198,8 @@ class File:
             if version < known:
                 raise fault.outdated(self.url, version)
             return
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if version == 0:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first page, and it wants the lock
         self._use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
