@@ -62,6 +62,10 @@ def test_a_block_that_does_not_run_says_why(page: Path) -> None:
     assert {mark for mark in marks if not re.match(r"(not run: \w|file: [\w.]+$|generated: )", mark)} == set()
 
 
+def test_every_generated_part_has_its_place_on_a_page() -> None:
+    assert sorted(region.name for region in GENERATOR.regions()) == sorted(GENERATOR.GENERATED)
+
+
 @pytest.mark.parametrize("region", REGIONS, ids=lambda region: region.name)
 def test_what_is_generated_is_what_the_code_says(region: Any) -> None:
     assert region.text == GENERATOR.GENERATED[region.name]()
@@ -84,11 +88,10 @@ def test_every_variable_is_documented_and_every_documented_variable_exists() -> 
 def test_every_command_is_documented_and_every_documented_command_exists() -> None:
     known = {name for name, _ in GENERATOR._subparsers()}
     assert anchors(ROOT / "docs" / "cli.md") >= known
-    mentioned = {
-        command
-        for page in PAGES
-        for command in re.findall(r"(?:`|^|\$ )spanglass ([a-z]+)\b", page.read_text(encoding="utf-8"), re.MULTILINE)
-    }
+    texts = [prose(page) for page in PAGES]
+    shell = [block.code for page in PAGES for block in blocks(page) if block.language == "sh"]
+    mentioned = {name for text in texts for name in re.findall(r"`spanglass ([a-z]+)\b", text)}
+    mentioned |= {name for code in shell for name in re.findall(r"^spanglass ([a-z]+)\b", code, re.MULTILINE)}
     assert mentioned - known == set()
 
 
