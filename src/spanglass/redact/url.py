@@ -1,0 +1,88 @@
+"""Masks what a url, a query string or a form body carries of credentials; every other byte stays as it was.
+
+Invariant: a parameter is judged by its decoded name and its decoded value, so that percent-encoding hides nothing.
+"""
+
+# ruff: noqa: SIM905 - words read better in lines than in a column
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from spanglass.redact.finding import REDACTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spanglass.redact.key import Keys
+
+#: Percent-encoded, because a bracket before the ``@`` would make the url unreadable.
+USERINFO = "%5BREDACTED%5D"
+
+#: Parameters of urls that are credentials although their names would say little elsewhere.
+_PARAMETERS = frozenset("key sig signature code auth sas hmac ticket assertion xamzcredential xgoogcredential".split())
+_AUTHORITY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#]*)@")
+_SPLIT = re.compile("([&;])")
+
+
+class UrlMasker:
+    """Masks urls and form bodies.
+
+    Args:
+        keys: the judge of names.
+        mask_text: masks credentials by their shape; gives the text and how many.
+    """
+
+    def __init__(self, keys: Keys, mask_text: Callable[[str], tuple[str, int]]) -> None:
+        self._keys = keys
+        self._mask_text = mask_text
+
+    def url(self, url: str) -> tuple[str, int]:
+        """The url masked, and how many of its parts were."""
+        count = 0
+        authority = _AUTHORITY.match(url)
+        if authority and authority[2] not in ("", USERINFO):
+            url = f"{authority[1] or ''}//{USERINFO}@{url[authority.end() :]}"
+            count = 1
+        head, mark, tail = _partition(url)
+        masked, more = self._mask_text(head)
+        if not mark:
+            return masked, count + more
+        query, parameters = self.parameters(tail)
+        return masked + mark + query, count + more + parameters
+
+    def parameters(self, query: str) -> tuple[str, int]:
+        """A query string, or a form body, masked, and how many of its parameters were."""
+        parts = _SPLIT.split(query)
+        count = 0
+        for at in range(0, len(parts), 2):
+            parts[at], masked = self._parameter(parts[at])
+            count += masked
+        return "".join(parts), count
+
+    def _parameter(self, part: str) -> tuple[str, int]:
+        name, equals, value = part.partition("=")
+        if not value or value.startswith(REDACTED):
+            return (part, 0) if equals else self._shaped(part, "")
+        plain = re.split("[#?]", unquote_plus(name))[-1]
+        if self._keys.scope(plain) in ("any", "text") or "".join(filter(str.isalnum, plain)).lower() in _PARAMETERS:
+            fragment = re.search("[#?]", value)
+            rest = self.parameters(value[fragment.start() :]) if fragment else ("", 0)
+            return f"{name}={REDACTED}{rest[0]}", 1 + rest[1]
+        return self._shaped(value, f"{name}=")
+
+    def _shaped(self, value: str, before: str) -> tuple[str, int]:
+        """A value masked by its shape: in place if it can be, as a whole if only its decoded form shows it."""
+        masked, count = self._mask_text(value)
+        if count or not ("%" in value or "+" in value):
+            return before + masked, count
+        hidden = self._mask_text(unquote_plus(value))[1]
+        return before + (REDACTED if hidden else value), min(hidden, 1)
+
+
+def _partition(url: str) -> tuple[str, str, str]:
+    """The url up to its query or fragment, the mark that begins it, and what follows."""
+    found = re.search("[?#]", url)
+    return (url[: found.start()], found[0], url[found.end() :]) if found else (url, "", "")
