@@ -482,7 +482,8 @@ def test_pruning_gives_room_back(url: str, path: Path) -> None:
         ("SELECT id FROM call WHERE trace_id = 'a' ORDER BY started_at DESC, id DESC", "call_trace"),
         ("SELECT id FROM call WHERE workflow_id = 'a' AND step_name = 'b' ORDER BY started_at DESC", "call_workflow"),
         ("SELECT id FROM call WHERE state = 'error' ORDER BY started_at DESC, id DESC", "call_state"),
-        ("SELECT id FROM call WHERE request_model = 'a'", "call_request_model"),
+        ("SELECT id FROM call WHERE request_model = 'a' ORDER BY started_at DESC", "call_request_model"),
+        ("SELECT id FROM call WHERE response_model = 'a' ORDER BY started_at DESC", "call_response_model"),
         ("SELECT id FROM call ORDER BY started_at DESC, id DESC", "call_started_at"),
         ("SELECT id FROM call WHERE owner = 'a' AND state = 'started'", "call_owner"),
         ("SELECT 1 FROM node WHERE parent = 1", "node_parent"),
@@ -494,3 +495,4 @@ def test_pruning_gives_room_back(url: str, path: Path) -> None:
 def test_no_lookup_reads_the_whole_table(db: sqlite3.Connection, query: str, index: str) -> None:
     plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}"))
     assert index in plan
+    assert "TEMP B-TREE FOR ORDER BY" not in plan or "+started_at" in query

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -371,6 +373,8 @@ def test_a_text_is_found_wherever_it_stands(store: Store) -> None:
     assert _spans(store, text="needle upstream", limit=1) == [SPAN]
     assert _spans(store, text="filler", until=T0 + 1) == [first]
     assert _spans(store, text="filler", model="other") == []
+    assert _spans(store, text="filler", model="gpt-4o", state="started") == [second, first]
+    assert _spans(store, text="filler", model="gpt-4o", limit=1) == [second]
     assert _spans(store, text="nowhere") == []
 
 
@@ -578,6 +582,12 @@ def test_an_unknown_url_is_refused_with_what_is_supported() -> None:
     with pytest.raises(ConfigurationError) as refused:
         open_store("postgresql://user:hunter2@db/ctx")
     assert "hunter2" not in str(refused.value)
+
+
+def test_importing_the_room_loads_no_driver_and_no_compressor() -> None:
+    program = "import sys, spanglass.store; print(sorted({'sqlite3', 'zstandard', 'msgspec'} & sys.modules.keys()))"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
 
 
 def test_a_memory_store_is_shared_by_its_name() -> None:

@@ -44,10 +44,6 @@ _SET = ", ".join(f"{name} = ?" for name in (*COLUMNS, "owner"))
 INSERT = f"INSERT INTO call ({', '.join(COLUMNS)}, owner) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608
 UPDATE = f"UPDATE call SET {_SET} WHERE id = ?"  # noqa: S608 - column names of ours
 
-_OF_MODEL = """
-    call.id IN (SELECT id FROM call WHERE request_model = ? UNION SELECT id FROM call WHERE response_model = ?)
-"""
-
 _LARGEST = 2**63 - 1
 
 
@@ -93,7 +89,7 @@ def where(conditions: list[tuple[str, Any]]) -> Where:
 
 
 def matching(query: Query) -> Where:
-    """What `Query.matches` says, as SQL."""
+    """What `Query.matches` says, as SQL; all but the model."""
     return where(
         [
             ("trace_id = ?", query.trace_id),
@@ -101,14 +97,20 @@ def matching(query: Query) -> Where:
             ("step_name = ?", query.step_name),
             ("state = ?", query.state),
             ("provider = ?", query.provider),
-            (
-                _OF_MODEL,
-                None if query.model is None else (query.model, query.model),
-            ),
             ("started_at >= ?", query.since),
             ("started_at < ?", query.until),
         ]
     )
+
+
+def of_model(condition: Where, model: str, limit: int) -> Where:
+    """The newest calls that answer to the condition with this model, asked for or answering: each by an index."""
+    sides = [
+        f"SELECT id FROM (SELECT id FROM call WHERE {column} = ? AND {condition.sql} "  # noqa: S608 - SQL of ours
+        "ORDER BY started_at DESC, id DESC LIMIT ?)"
+        for column in ("request_model", "response_model")
+    ]
+    return Where(f"id IN ({' UNION '.join(sides)})", (model, *condition.values, limit) * 2)
 
 
 def beginning(trace_prefix: str | None, span_prefix: str) -> Where:

@@ -83,6 +83,8 @@ class SqliteStore:
         with self._file.reading() as connection:
             if query.text is not None:
                 condition = search.narrow(connection, condition, query.text)
+            if query.model is not None:
+                condition = rows.of_model(condition, query.model, query.limit)
             return _select(connection, condition, "started_at DESC, id DESC", query.limit)
 
     def prune(self, rule: PruneRule) -> Pruned:
