@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 COMMANDS = (run, ls, show, trace, doctor)
 
 
-class _UsageError(Exception):
+class UsageError(Exception):
     """argparse's complaint, kept until the way out knows how to say it."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         complaint = f"{message}; see '{self.prog} --help'"
-        raise _UsageError(complaint)
+        raise UsageError(complaint)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = Output(as_json="--json" in ours)
     _write_anything()
     try:
-        return _run(argv, output)
+        with output.log():
+            return _run(argv, output)
     except BrokenPipeError:
         _abandon_stdout()
         return Exit.PIPE_CLOSED
@@ -73,7 +74,7 @@ def _run(argv: Sequence[str], output: Output) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         raise
-    except _UsageError as why:
+    except UsageError as why:
         output.end(why, str(why))
         return Exit.USAGE
     except Exception as why:

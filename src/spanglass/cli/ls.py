@@ -48,14 +48,16 @@ def run(args: argparse.Namespace, output: Output) -> int:
             calls = _find(reader, args)
         finally:
             output.note(reader.notes)
+    more = len(calls) > args.limit
+    calls = calls[: args.limit]
+    if more:
+        output.note([f"these are the newest {args.limit}; --limit shows more"])
     if args.json:
         output.json([call.to_dict() for call in calls])
         return Exit.OK
     if not calls:
         output.note([f"no call in {reader.settings.store} answers to this"])
         return Exit.OK
-    if len(calls) == args.limit:
-        output.note([f"the newest {args.limit} are shown; --limit shows more"])
     print_calls(calls)
     return Exit.OK
 
@@ -69,7 +71,7 @@ def _find(reader: Reader, args: argparse.Namespace) -> list[Summary]:
         state=args.state,
         model=args.model,
         since=args.since,
-        limit=args.limit,
+        limit=args.limit + 1,
     )
 
 

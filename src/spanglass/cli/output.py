@@ -7,15 +7,17 @@ Invariant: with ``--json`` stdout is one JSON document or empty, and stderr is e
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from spanglass.errors import Ambiguous
 from spanglass.read.plain import plain, plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 # What JSON leaves as it is and a terminal obeys, or an encoder refuses; inside a JSON text these stand in strings only.
 _UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -44,6 +46,16 @@ class Output:
             for line in fresh:
                 _say(f"note: {line}")
 
+    @contextmanager
+    def log(self) -> Iterator[None]:
+        """Takes what spanglass logs, such as a journal cut at its last good entry, as notes."""
+        logger, taker = logging.getLogger("spanglass"), _LogTaker(self)
+        logger.addHandler(taker)
+        try:
+            yield
+        finally:
+            logger.removeHandler(taker)
+
     def end(self, failure: Exception | None = None, message: str = "") -> None:
         """Says what went wrong, if anything did, and with ``--json`` the notes."""
         candidates = list(failure.candidates) if isinstance(failure, Ambiguous) else []
@@ -62,6 +74,15 @@ class Output:
             said["notes"] = self._notes
         if said:
             sys.stderr.write(encode(said) + "\n")
+
+
+class _LogTaker(logging.Handler):
+    def __init__(self, output: Output) -> None:
+        super().__init__(logging.WARNING)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._output.note([record.getMessage().removeprefix("spanglass: ")])
 
 
 def encode(value: Any) -> str:

@@ -77,8 +77,9 @@ def render_record(record: Record, terminal: Terminal, *, full: bool = False, att
     page = Page(terminal, full)
     _header(page, record)
     _troubles(page, record)
-    _context_window(page, record)
-    _tools(page, record)
+    window = format_context_window(record)
+    _context_window(page, record, window)
+    _tools(page, record, window)
     _options(page, record)
     _answer(page, record)
     _around(page, record)
@@ -133,8 +134,7 @@ def _trouble_lines(record: Record) -> Iterator[tuple[str, str, str]]:
         yield "MORE THAN THIS", text, WARNING
 
 
-def _context_window(page: Page, record: Record) -> None:
-    window = format_context_window(record)
+def _context_window(page: Page, record: Record, window: list[dict[str, Any]]) -> None:
     if not record.messages:
         _unread_request(page, record)
         return
@@ -209,10 +209,10 @@ def _answers(identity: str, calls: dict[str, tuple[int, str]]) -> tuple[str, str
     return f"  {name}, asked for in {index} as {identity}", "dim"
 
 
-def _tools(page: Page, record: Record) -> None:
+def _tools(page: Page, record: Record, window: list[dict[str, Any]]) -> None:
     if not record.tools:
         return
-    cost = format_context_window(record)[-1]["token_estimate"]
+    cost = window[-1]["token_estimate"]
     more = "" if page.full else "; whole definitions: --full"
     page.title("TOOLS", f"{len(record.tools)}, ~{number(cost)} tokens{more}")
     for tool in record.tools:

@@ -129,30 +129,37 @@ class Terminal:
 
     def _fitting(self, columns: Sequence[Column], widths: dict[int, int], indent: int) -> dict[int, int]:
         """The widths of the columns that fit: first what shrinks does, then columns go, then it shrinks on."""
-        widths = dict(widths)
-        for least in (LEAST_SHRUNK, 0):
-            while self.width is not None:
-                over = indent + sum(widths.values()) + 2 * (len(widths) - 1) - self.width
-                for index in widths:
-                    if columns[index].shrinks and over > 0:
-                        widths[index] -= (spare := max(0, min(over, widths[index] - max(least, MIN_SHRUNK))))
-                        over -= spare
-                goes = max(widths, key=lambda index: columns[index].rank)
-                if over <= 0 or columns[goes].rank == 0:
+        if self.width is None:
+            return widths
+        shown = dict(widths)
+        for least in (LEAST_SHRUNK, MIN_SHRUNK):
+            while True:
+                room = self.width - indent - 2 * (len(shown) - 1)
+                fitted = _shrunk(columns, shown, room, least)
+                goes = max(shown, key=lambda index: columns[index].rank)
+                if sum(fitted.values()) <= room or columns[goes].rank == 0:
                     break
-                del widths[goes]
-        return widths
+                del shown[goes]
+            if sum(fitted.values()) <= room:
+                break
+        return fitted
 
     def _write(self, text: Text, indent: int) -> None:
         text.rstrip()
         margin = " " * indent
         if self.width is None:
-            self._console.print(Text(margin) + text if text.plain else text, soft_wrap=True)
+            self._print(margin, text)
             return
         room = max(MIN_WIDTH // 2, self.width - indent)
         for part in text.wrap(self._console, room, overflow="fold") if text.plain else [text]:
             part.rstrip()
-            self._console.print(Text(margin) + part if part.plain else part, soft_wrap=True)
+            self._print(margin, part)
+
+    def _print(self, margin: str, text: Text) -> None:
+        if self.coloured:
+            self._console.print(Text(margin) + text if text.plain else text, soft_wrap=True)
+        else:
+            self._console.file.write(f"{margin}{text.plain}\n" if text.plain else "\n")
 
 
 class _PipeHonestConsole(Console):
@@ -170,6 +177,16 @@ def fit(text: str, width: int) -> str:
 def _cell(item: Span) -> tuple[str, str]:
     words, style = (item, "") if isinstance(item, str) else item
     return plain_line(words), style
+
+
+def _shrunk(columns: Sequence[Column], widths: dict[int, int], room: int, least: int) -> dict[int, int]:
+    """The widths with those that shrink cut, to ``least`` at most, as far as the sum has to come down to ``room``."""
+    fitted = dict(widths)
+    for index, width in widths.items():
+        if columns[index].shrinks:
+            over = max(0, sum(fitted.values()) - room)
+            fitted[index] = max(min(width, least), width - over)
+    return fitted
 
 
 def _columns() -> int | None:

@@ -26,24 +26,26 @@ _TEXT_KEYS = ("text", "refusal", "thinking")
 
 
 class Piece(NamedTuple):
-    """A stretch of one message: its text for a reader, and its tokens, about."""
+    """A stretch of one message, as text for a reader."""
 
     kind: Literal["reasoning", "text", "media", "data", "call"]
     text: str
-    tokens: int
+
+    def tokens(self) -> int:
+        """How many tokens it has, about; what a picture costs does not depend on the text that stands for it."""
+        return tokens.MEDIA_TOKENS if self.kind == "media" else tokens.count(self.text)
 
 
 def pieces(message: ChatMessage) -> Iterator[Piece]:
     """What a message is made of, in the order in which a person reads it: reasoning, content, tool calls."""
     if message.reasoning_content:
-        yield Piece("reasoning", message.reasoning_content, tokens.count(message.reasoning_content))
+        yield Piece("reasoning", message.reasoning_content)
     parts = message.content if isinstance(message.content, list) else [message.content]
     for part in parts:
         if part is not None and part != "":
             yield _content_piece(part)
     for call in message.tool_calls or ():
-        text = call_text(call)
-        yield Piece("call", text, tokens.count(text))
+        yield Piece("call", call_text(call))
 
 
 def call_text(call: dict[str, Any]) -> str:
@@ -72,7 +74,7 @@ def format_context_window(record: Record) -> list[dict[str, Any]]:
     entries = [(message.role, list(pieces(message))) for message in record.messages]
     if record.tools:
         entries.append(("tools", [_data_piece(tool) for tool in record.tools]))
-    weights = [tokens.MESSAGE_OVERHEAD + sum(piece.tokens for piece in found) for _, found in entries]
+    weights = [tokens.MESSAGE_OVERHEAD + sum(piece.tokens() for piece in found) for _, found in entries]
     reported = record.usage.input_tokens
     estimates = weights if reported is None else tokens.share(weights, reported)
     return [
@@ -88,21 +90,20 @@ def compact(value: Any) -> str:
 
 def _content_piece(part: Any) -> Piece:
     if isinstance(part, str):
-        return Piece("text", part, tokens.count(part))
+        return Piece("text", part)
     if not isinstance(part, dict):
         return _data_piece(part)
     if part.get("type") in _MEDIA_TYPES or "inlineData" in part or "inline_data" in part:
-        return Piece("media", compact(part), tokens.MEDIA_TOKENS)
+        return Piece("media", compact(part))
     for key in _TEXT_KEYS:
         if isinstance(part.get(key), str):
             kind: Literal["reasoning", "text"] = "reasoning" if key == "thinking" else "text"
-            return Piece(kind, part[key], tokens.count(part[key]))
+            return Piece(kind, part[key])
     return _data_piece(part)
 
 
 def _data_piece(value: Any) -> Piece:
-    text = compact(value)
-    return Piece("data", text, tokens.count(text))
+    return Piece("data", compact(value))
 
 
 def _without_base64(value: Any) -> Any:
