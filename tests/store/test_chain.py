@@ -170,7 +170,7 @@ def test_a_damaged_piece_is_an_error(packed: bytes) -> None:
 def test_what_was_packed_stays_readable() -> None:
     """What is on users' disks: neither the codecs nor the dictionary may change under it."""
     packed = bytes.fromhex(
-        "0228b52ffd20563d0100b0756e6368616e676564227d2c666f722065766572227d04008c87098cdd3192e68e0526780f10"
+        "0228b52ffd24563d0100b0756e6368616e676564227d2c666f722065766572227d04008c87098cdd3192e68e0526780f10c6384a73"
     )
     assert piece.unpack(packed) == (
         b'{"role": "assistant", "content": "unchanged"}, {"role": "user", "content": "for ever"}'

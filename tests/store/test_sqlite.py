@@ -301,6 +301,24 @@ def test_a_damaged_answer_is_said_in_its_record(url: str, path: Path, damage: st
         assert store.get(TRACE, conversation.spans[0]) is not None
 
 
+def test_a_damaged_entry_is_said_and_replaced_by_the_next(url: str, path: Path) -> None:
+    with closing(open_store(url)) as store:
+        store.put_many(full_span())
+        whole = store.get(TRACE, SPAN)
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("UPDATE part SET meta = substr(meta, 1, 30) WHERE kind = 'attempt' AND number = 2")
+            db.commit()
+        record = store.get(TRACE, SPAN)
+        assert record is not None
+        assert record.missing == (
+            "the entry about the response body of attempt 2 is damaged in the store; 'spanglass verify' tells more",
+        )
+        assert store.verify().damaged == (Damage(f"{TRACE}/{SPAN}", "entry about the response body of attempt 2"),)
+        store.put_many(full_span())
+        assert store.get(TRACE, SPAN) == whole
+        assert store.verify().sound
+
+
 @pytest.mark.parametrize(
     ("damage", "nodes"),
     [

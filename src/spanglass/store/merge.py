@@ -31,7 +31,7 @@ from spanglass.store import piece
 from spanglass.store.envelope import read_envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from spanglass.model.entry import Entry
     from spanglass.model.step import Step
@@ -105,7 +105,11 @@ def read_part(kind: str, meta: bytes, digest: bytes | None, size: int) -> Part:
     Raises:
         ValueError: the bytes are damaged.
     """
-    entry = cast("SpanEntry", msgspec.json.decode(meta, type=ENTRY_TYPES[kind]))
+    try:
+        entry = cast("SpanEntry", msgspec.json.decode(meta, type=ENTRY_TYPES[kind]))
+    except (msgspec.MsgspecError, KeyError) as why:
+        message = f"a {kind} entry is damaged"
+        raise ValueError(message) from why
     return Part(entry, meta, digest, size)
 
 
@@ -231,16 +235,19 @@ def _missing(parts: Parts) -> Iterator[str]:
             yield from cast("RequestEntry | AttemptEntry | OutcomeEntry", parts[key].entry).missing
 
 
-def make_record(summary: Summary, parts: Parts, load: Load) -> Record:
-    """The record of a span, its bodies included; a body that is damaged is None, and ``missing`` says which."""
-    damage: list[str] = []
+def make_record(summary: Summary, parts: Parts, load: Load, lost: Iterable[Key] = ()) -> Record:
+    """The record of a span, its bodies included.
+
+    A body that is damaged is None, and what a ``lost`` part said is not there; ``missing`` says which.
+    """
+    damage = [_damaged(f"entry about the {describe(key)}") for key in lost]
 
     def body(key: Key) -> bytes | None:
         if key not in parts or parts[key].digest is None:
             return None
         data = load(key)
         if data is None:
-            damage.append(f"the {describe(key)} is damaged in the store; 'spanglass verify' tells more")
+            damage.append(_damaged(describe(key)))
         return data
 
     numbers = sorted({key.number for key in parts if key.kind in ("request", "attempt")})
@@ -250,6 +257,10 @@ def make_record(summary: Summary, parts: Parts, load: Load) -> Record:
     head: dict[str, Any] = {name: getattr(summary, name) for name in _SUMMARY_FIELDS}
     head["missing"] = (*summary.missing, *damage)
     return Record(**head, attempts=attempts, steps=steps, upstream_context=upstream)
+
+
+def _damaged(what: str) -> str:
+    return f"the {what} is damaged in the store; 'spanglass verify' tells more"
 
 
 def describe(key: Key) -> str:

@@ -36,8 +36,8 @@ class _Codecs(threading.local):
         phrases = zstandard.ZstdCompressionDict(PHRASES, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
         phrases.precompute_compress(level=_LEVEL)
         self.compressors = {
-            _ZSTD: zstandard.ZstdCompressor(level=_LEVEL),
-            _ZSTD_WITH_PHRASES: zstandard.ZstdCompressor(level=_LEVEL, dict_data=phrases),
+            _ZSTD: zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True),
+            _ZSTD_WITH_PHRASES: zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, dict_data=phrases),
         }
         self.decompressors = {
             _ZSTD: zstandard.ZstdDecompressor(),

@@ -63,7 +63,7 @@ class SqliteStore:
         with self._file.reading() as connection:
             span = _Span(connection, Ref(trace_id, span_id), Bodies(connection))
             summary = span.summary()
-            return None if summary is None else merge.make_record(summary, span.parts, span.load)
+            return None if summary is None else merge.make_record(summary, span.parts, span.load, span.lost)
 
     def envelope(self, trace_id: str, span_id: str) -> bytes | None:
         """The body of the span's envelope."""
@@ -118,10 +118,15 @@ class _Span:
         self._id: int | None = found and int(found[0])
         self._rows: dict[Key, int] = {}
         self.parts: dict[Key, Part] = {}
-        query = "SELECT id, kind, number, meta, digest, size FROM part WHERE call = ?"
+        self.lost: list[Key] = []
+        query = "SELECT id, kind, number, meta, digest, size FROM part WHERE call = ? ORDER BY kind, number"
         for row, kind, number, meta, digest, size in connection.execute(query, (self._id,)):
-            self._rows[Key(kind, number)] = row
-            self.parts[Key(kind, number)] = merge.read_part(kind, piece.unpack(meta), digest, size)
+            key = Key(kind, number)
+            self._rows[key] = row
+            try:
+                self.parts[key] = merge.read_part(kind, piece.unpack(meta), digest, size)
+            except ValueError:  # to a batch it is as good as absent: what comes next takes its place
+                self.lost.append(key)
 
     def summary(self) -> Summary | None:
         """The line about the span, or None when nothing is known of it."""

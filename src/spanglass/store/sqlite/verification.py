@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spanglass.store import piece
 from spanglass.store.base import Damage, Verification
 from spanglass.store.chain import ROOT, node_hash
-from spanglass.store.merge import Key, describe
+from spanglass.store.merge import Key, describe, read_part
 from spanglass.store.sqlite.body import Bodies
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ _NODES = """
     LEFT JOIN node AS parent ON parent.id = node.parent LEFT JOIN piece ON piece.id = node.piece
     WHERE node.id > ? ORDER BY node.id LIMIT ?
 """
-_BODIES = """
-    SELECT part.id, part.digest, call.trace_id, call.span_id, part.kind, part.number
-    FROM part JOIN call ON call.id = part.call WHERE part.id > ? AND part.digest IS NOT NULL ORDER BY part.id LIMIT ?
+_PARTS = """
+    SELECT part.id, part.meta, part.digest, call.trace_id, call.span_id, part.kind, part.number
+    FROM part JOIN call ON call.id = part.call WHERE part.id > ? ORDER BY part.id LIMIT ?
 """
 _ORPHANS = """
     WITH RECURSIVE needed (id, parent, piece) AS (
@@ -46,19 +46,20 @@ _ORPHANS = """
 """
 _TOTALS = """
     SELECT (SELECT count(*) FROM call), (SELECT count(*) FROM part WHERE digest IS NOT NULL),
+        (SELECT count(*) FROM part),
         (SELECT count(*) FROM piece), (SELECT count(*) FROM node)
 """
 
 
 def verify(file: File, progress: Progress | None = None) -> Verification:
-    """Hashes every piece and node again, joins every body, and counts what no window needs."""
+    """Hashes every piece and node again, reads every entry, joins every body, and counts what no window needs."""
     with file.reading() as connection:
-        calls, bodies, pieces, nodes = connection.execute(_TOTALS).fetchone()
+        calls, bodies, parts, pieces, nodes = connection.execute(_TOTALS).fetchone()
         orphan_nodes, orphan_pieces = connection.execute(_ORPHANS).fetchone()
-    counted = _Count(progress, bodies + pieces + nodes)
+    counted = _Count(progress, parts + pieces + nodes)
     bad_pieces = counted.faults(_walk(file, _PIECES, _check_piece))
     bad_nodes = counted.faults(_walk(file, _NODES, _check_node))
-    damaged = counted.faults(_walk(file, _BODIES, _check_body))
+    damaged = counted.faults(_walk(file, _PARTS, _check_part))
     return Verification(
         calls=calls,
         bodies=bodies,
@@ -120,8 +121,13 @@ def _check_node(_: sqlite3.Connection, row: tuple[Any, ...]) -> object:
     return None if before and digest and node_hash(before, digest) == own else ident
 
 
-def _check_body(connection: sqlite3.Connection, row: tuple[Any, ...]) -> object:
-    part, digest, trace_id, span_id, kind, number = row
-    if Bodies(connection).get(part, digest) is not None:
+def _check_part(connection: sqlite3.Connection, row: tuple[Any, ...]) -> object:
+    part, meta, digest, trace_id, span_id, kind, number = row
+    what = describe(Key(kind, number))
+    try:
+        read_part(kind, piece.unpack(meta), digest, 0)
+    except ValueError:
+        return Damage(f"{trace_id}/{span_id}", f"entry about the {what}")
+    if digest is None or Bodies(connection).get(part, digest) is not None:
         return None
-    return Damage(f"{trace_id}/{span_id}", describe(Key(kind, number)))
+    return Damage(f"{trace_id}/{span_id}", what)
