@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from spanglass import guard
 from spanglass.errors import SpanglassError
-from spanglass.journal import recover
+from spanglass.journal import BUSY, recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -209,19 +209,27 @@ class _Outlet:
         self._store: Store | None = None
         self._recover_at = 0.0
         self._prune_at = 0.0
+        self._said: set[str] = set()
         self.pause_s = 0.0
 
     def tend(self) -> None:
         """What is done now and then: moving, looking for what dead processes left, pruning."""
         if self.move() and time.monotonic() >= self._recover_at:
             self._recover_at = time.monotonic() + _RECOVER_S
-            self._attempt(lambda: recover(self._journal.directory, self._put, living=False, wait_s=0.0))
+            self._attempt(self._recover)
         if self._prune is not None and self._store is not None and time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + _PRUNE_S
             try:
                 self._prune(self._store)
             except Exception as fault:  # noqa: BLE001 - retention is the host's no more than capture is
                 guard.absorb("drain.prune", fault)
+
+    def _recover(self) -> None:
+        """Moves what processes left that have died; what cannot be moved is said once of each."""
+        for owner, reason in recover(self._journal.directory, self._put, living=False, wait_s=0.0).left.items():
+            if reason != BUSY and owner not in self._said:
+                self._said.add(owner)
+                _LOG.warning("spanglass: a journal in %s is left as it is: %s", self._journal.directory, reason)
 
     def move(self) -> bool:
         """Empties the journal; False when it is not empty then."""

@@ -7,6 +7,6 @@ Invariant: what `Journal.append` took reaches a store at least once, through `Jo
 from __future__ import annotations
 
 from spanglass.journal.journal import Drop, Journal
-from spanglass.journal.recover import Recovery, recover
+from spanglass.journal.recover import BUSY, Recovery, recover
 
-__all__ = ["Drop", "Journal", "Recovery", "recover"]
+__all__ = ["BUSY", "Drop", "Journal", "Recovery", "recover"]

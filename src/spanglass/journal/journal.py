@@ -14,6 +14,8 @@ import struct
 import threading
 import time
 import weakref
+from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from spanglass.journal import report
@@ -81,8 +83,9 @@ class Journal:
         self._files = OwnerFiles(self.directory, new_owner())
         self._seed = seed_of(self._files.owner)
         self._life: FileLock | None = None
-        self._segment: Segment | None = None
-        self._number = 0
+        # One, but while an append that opens a segment is interrupted by another: then the highest number counts.
+        self._segments: list[Segment] = []
+        self._numbers = count(1)
         self._pending = 0
         self._others = 0
         self._retry_at = 0.0
@@ -201,10 +204,10 @@ class Journal:
                     self._others = segment_bytes(self.directory, but=self.owner)
             except OSError:
                 self._pending = self._others = 0
-            segment = self._segment
-            if segment is not None and not self._pending and segment.size > _KEEP_BYTES:
-                self._segment = None
-                segment.path.unlink(missing_ok=True)
+            for segment in list(self._segments):
+                if not self._pending and segment.size > _KEEP_BYTES:
+                    self._leave(segment)
+                    segment.path.unlink(missing_ok=True)
 
     def _append(self, entry: Entry) -> bool:
         seed = self._seed
@@ -222,8 +225,8 @@ class Journal:
         self._pending += size
         try:
             for _ in range(_TRIES):
-                segment = self._segment
-                if segment is None or segment.unfinished or segment.size >= SEGMENT_BYTES:
+                segment = self._segments[-1] if self._segments else None
+                if segment is None or segment.size >= SEGMENT_BYTES or not segment.takes_more():
                     segment = self._open()
                 if seed != self._seed:  # closed or forked since the frame was made
                     seed = self._seed
@@ -239,28 +242,32 @@ class Journal:
     def _lands(self, segment: Segment, head: bytes, body: bytes) -> bool:
         """Whether a frame, once written, will be found."""
         try:
-            segment.write(head, body)
+            has_name = segment.write(head, body)
         except OSError as why:
             if why.errno != errno.EFBIG or not segment.size:
                 raise
             self._leave(segment)  # the process may only write smaller files (ulimit -f): the next segment has room
             return False
-        if not segment.has_name():
+        if not has_name:
             self._leave(segment)
-            return False
-        # Else an append that interrupted this one has begun another segment, and this one may already be drained.
-        return segment is self._segment
+        # Also an append that interrupted this one may have begun another segment, and this one be drained already.
+        return self._segments == [segment]
 
     def _leave(self, segment: Segment) -> None:
-        if self._segment is segment:
-            self._segment = None
+        with suppress(ValueError):
+            self._segments.remove(segment)
 
     def _open(self) -> Segment:
         if self._life is None or not self._life.has_name():
             self._come_to_life()
-        self._number += 1
-        self._segment = Segment(self._files.segment(self._number), self._number)
-        return self._segment
+        number = next(self._numbers)
+        segment = Segment(self._files.segment(number), number)
+        self._segments.append(segment)
+        newest = max(other.number for other in self._segments)
+        for other in list(self._segments):
+            if other.number < newest:
+                self._leave(other)
+        return segment
 
     def _come_to_life(self) -> None:
         """Makes what shows other processes that this owner is there; again, if someone removed it."""
@@ -268,9 +275,12 @@ class Journal:
             self._life.release()
             self._life = None
         make_directory(self.directory)
-        self._life = FileLock.take(self._files.lock, wait_s=_LOCK_WAIT_S, create=True)
-        if self._life is None:
-            raise OSError(errno.EAGAIN, "another process holds the lock", str(self._files.lock))
+        if not FileLock.is_ours(self._files.lock):  # else an append that this one interrupted is just taking it
+            life = FileLock.take(self._files.lock, wait_s=_LOCK_WAIT_S, create=True)
+            if life is not None:
+                self._life = life
+            elif not FileLock.is_ours(self._files.lock):
+                raise OSError(errno.EAGAIN, "another process holds the lock", str(self._files.lock))
         self._others = segment_bytes(self.directory, but=self.owner)
         drain = FileLock.take(self._files.drain, create=True)
         if drain is not None:  # else another process is at it, so it is there

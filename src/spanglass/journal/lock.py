@@ -80,6 +80,11 @@ class FileLock:
         lock.release()
         return None
 
+    @staticmethod
+    def is_ours(path: Path) -> bool:
+        """Whether this process holds, or is just taking, the lock of ``path``."""
+        return any(lock.path == path for lock in list(_registry.held))
+
     def has_name(self) -> bool:
         """Whether the path still leads to the locked file."""
         try:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from spanglass.errors import JournalError
-from spanglass.journal import report
 from spanglass.journal.files import OwnerFiles, Place, owners, read_place
 from spanglass.journal.lock import FileLock
+from spanglass.journal.report import transferred
 from spanglass.journal.transfer import SWIFT, Tally, transfer
 from spanglass.model.entry import ExitEntry
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spanglass.journal.transfer import PutMany
+
+#: Why a journal was left that will be drained all the same.
+BUSY = "another process is draining it"
 
 
 class Recovery(NamedTuple):
@@ -110,7 +113,7 @@ def _recover_owner(files: OwnerFiles, segments: list[int], run: _Run) -> None:
 def _recover_living(files: OwnerFiles, run: _Run) -> None:
     drain = _take(files.drain, wait_s=run.wait_s, create=False)
     if drain is None:
-        run.left[files.owner] = "another process is draining it"
+        run.left[files.owner] = BUSY
         return
     with drain:
         _add(run, files, transfer(files, drain.fd, run.put_many, dead=False, limits=SWIFT))
@@ -120,7 +123,7 @@ def _recover_dead(files: OwnerFiles, life: FileLock, run: _Run) -> None:
     """Under the owner's own lock, so no other process takes it for dead at the same time."""
     drain = _take(files.drain, wait_s=run.wait_s, create=True)
     if drain is None:
-        run.left[files.owner] = "another process is draining it"
+        run.left[files.owner] = BUSY
         return
     with drain:
         segments = files.segments()
@@ -139,7 +142,7 @@ def _add(run: _Run, files: OwnerFiles, tally: Tally) -> None:
     run.tally.torn_bytes += tally.torn_bytes
     run.tally.damaged_bytes += tally.damaged_bytes
     run.tally.dead_letters += tally.dead_letters
-    report.transferred(files, tally)
+    transferred(files, tally)
 
 
 def _take(path: Path, *, wait_s: float, create: bool) -> FileLock | None:

@@ -93,8 +93,3 @@ def transferred(files: OwnerFiles, tally: Tally) -> None:
             tally.dead_letters,
             files.dead,
         )
-
-
-def left_alone(directory: Path, reason: str) -> None:
-    """A journal cannot be read by this process."""
-    _LOG.warning("spanglass: a journal in %s is left as it is: %s", directory, reason)

@@ -1,8 +1,8 @@
 """The file at the end of a journal, open for appending.
 
 Invariant: after `Segment.write` returns, the frame lies in the file whole and in one piece. When it raises, the file
-is cut back to where it was. While a write is under way, and for ever if it could not be cut back, the segment is
-``unfinished``: an append that interrupts the write (from a garbage collection, or a signal handler) goes elsewhere.
+is cut back to where it was. A write may be interrupted by another append in the same thread (from a garbage collection,
+or a signal handler): between the two halves of a frame the segment takes no more, and the other goes elsewhere.
 
 Nothing is synced. The page cache survives the death of the process, `kill -9` included; the crash of the machine it
 does not survive, and that is not promised.
@@ -34,25 +34,34 @@ class Segment:
         OSError: it cannot be made.
     """
 
-    __slots__ = ("_close", "_fd", "number", "path", "size", "unfinished")
+    __slots__ = ("_close", "_fd", "_goal", "_under_way", "number", "path", "size")
 
     def __init__(self, path: Path, number: int) -> None:
         self._close = os.close  # still there when the interpreter has taken its modules apart
         self._fd = -1
         self._fd = os.open(path, _FLAGS, 0o600)
+        self._goal = 0  # how large the file is when the write under way is done
+        self._under_way = False
         self.path = path
         self.number = number
         self.size = 0
-        self.unfinished = False
 
-    def write(self, head: bytes, body: bytes) -> None:
+    def takes_more(self) -> bool:
+        """Whether a frame may follow: not amid an interrupted write, nor behind one that could not be cut back."""
+        return not self._under_way or os.fstat(self._fd).st_size in (self.size, self._goal)
+
+    def write(self, head: bytes, body: bytes) -> bool:
         """Appends one frame, given in two pieces so that a large body is not copied.
+
+        Returns:
+            Whether others can find the file: False when it has been removed behind our back.
 
         Raises:
             OSError: it could not be written whole.
         """
-        size, done = len(head) + len(body), 0
-        self.unfinished = True
+        size, done, interrupting = len(head) + len(body), 0, self._under_way
+        self._goal = self.size + size
+        self._under_way = True
         try:
             done = _write_both(self._fd, head, body) if body else os.write(self._fd, head)
             while done < size:  # a disk that fills, a limit, some network file systems
@@ -60,20 +69,18 @@ class Segment:
         except OSError:
             if done:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - done)
-            self.unfinished = False
+            self._under_way = interrupting
             raise
-        self.size += size
-        self.unfinished = False
+        status = os.fstat(self._fd)
+        self.size = status.st_size
+        self._under_way = interrupting
+        return status.st_nlink > 0
 
     def _write_some(self, rest: memoryview) -> int:
         written = os.write(self._fd, rest)
         if not written:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         return written
-
-    def has_name(self) -> bool:
-        """Whether others can find the file: it has not been removed behind our back."""
-        return os.fstat(self._fd).st_nlink > 0
 
     def __del__(self) -> None:
         if self._fd >= 0:
