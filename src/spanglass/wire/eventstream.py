@@ -11,7 +11,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from spanglass.wire.base import mapping
-from spanglass.wire.jsontext import parse_json
+from spanglass.wire.jsontext import json_text, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def split(body: bytes) -> Iterator[tuple[str | None, bytes]]:
         headers = _headers(frame[_PRELUDE.size : start])
         position += total
         if headers.get(":message-type") in ("exception", "error"):
-            yield "error", frame[start:end]
+            yield "error", _exception(headers, frame[start:end])
         else:
             yield headers.get(":event-type"), _inner(frame[start:end])
 
@@ -47,6 +47,16 @@ def _inner(data: bytes) -> bytes:
         return base64.b64decode(wrapped) if isinstance(wrapped, str) else data
     except ValueError:
         return data
+
+
+def _exception(headers: dict[str, str], data: bytes) -> bytes:
+    kind = headers.get(":exception-type") or headers.get(":error-code") or "error"
+    try:
+        message = mapping(parse_json(data)).get("message")
+    except ValueError:
+        message = None
+    message = message or headers.get(":error-message") or data.decode("utf-8", "replace")
+    return json_text({"error": {"type": kind, "message": message}}).encode()
 
 
 def _headers(data: bytes) -> dict[str, str]:

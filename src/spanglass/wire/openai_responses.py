@@ -63,10 +63,10 @@ def _read_item(item: Any) -> tuple[ChatMessage, JsonObject]:
     """A message from an item, and what the item says beside the fields of a message."""
     if not isinstance(item, dict):
         return ChatMessage.as_user(item if isinstance(item, str) else [item]), {}
-    kind = item.get("type")
+    kind = text(item.get("type"))
     rest = dict(item)
-    if kind in ("message", None) and "role" in item:
-        rest.pop("type", None)
+    if kind in ("message", "") and "role" in item:
+        take(rest, "type")
         role, content = take(rest, "role") or "user", rest.pop("content", None)
         return ChatMessage(role, content if isinstance(content, (str, list)) or content is None else [content]), rest
     if kind in _CALLS:
@@ -80,7 +80,7 @@ def _read_item(item: Any) -> tuple[ChatMessage, JsonObject]:
     if kind == "reasoning":
         reasoning, left = _split_reasoning(item)
         return ChatMessage.as_assistant([left] if left.keys() - {"type"} else None, reasoning_content=reasoning), {}
-    return ChatMessage(text(item.get("role")) or ("user" if kind is None else "assistant"), [item]), {}
+    return ChatMessage(text(item.get("role")) or ("assistant" if kind else "user"), [item]), {}
 
 
 def _take_call(kind: str, rest: JsonObject) -> JsonObject:
@@ -122,7 +122,7 @@ def _read_output(items: list[Any]) -> list[ChatMessage]:
     calls: list[JsonObject] = []
     for item in items:
         fields = mapping(item)
-        kind = fields.get("type")
+        kind = text(fields.get("type"))
         if kind == "message" and fields.get("role", "assistant") != "assistant":  # a compacted conversation
             others.append(_read_item(item)[0])
         elif kind == "message":

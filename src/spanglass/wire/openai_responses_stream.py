@@ -67,7 +67,7 @@ def _join_items(events: Sequence[Event]) -> list[JsonObject]:
     items: dict[int, _Item] = {}
     for event, payload in events:
         fields = mapping(payload)
-        kind = fields.get("type") or event
+        kind = text(fields.get("type")) or event or ""
         place = fields.get("output_index")
         place = place if type(place) is int else 0
         if kind in _TEXTS:
