@@ -338,6 +338,23 @@ OPTIONS: tuple[Option, ...] = (
 )
 
 
+_in_force: Settings | None = None
+
+
+def in_force() -> Settings:
+    """What the last `spanglass.install` of this process settled on, or else what the environment says now.
+
+    So that reading in a program that captures looks where that program writes.
+    """
+    return _in_force or Settings.from_environment()
+
+
+def put_in_force(settings: Settings) -> None:
+    """Makes ``settings`` what `in_force` gives."""
+    global _in_force  # noqa: PLW0603 - one process, one installation
+    _in_force = settings
+
+
 def default_state_dir(environ: Mapping[str, str] | None = None) -> Path:
     """``spanglass`` under the platform's user state directory (XDG base directories, Application Support, LocalAppData)."""
     environ = os.environ if environ is None else environ

@@ -279,7 +279,8 @@ class Call:
             attempt.masked_body = masked.body
             missing += masked.missing
             redactions += masked.redactions
-            if not complete and error is None and attempt.view().complete:
+            view = attempt.view()
+            if not complete and error is None and (view.complete or view.error is not None):
                 # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
                 complete, state = True, None
             if not complete:
@@ -303,9 +304,15 @@ class Call:
                 body=attempt.masked_body,
             )
         )
-        with _SPAN:
-            self._span.add_attempt(number, attempt.started_at, attempt.event_attributes(error))
+        self.show_attempt(attempt, error)
         return state
+
+    def show_attempt(self, attempt: Attempt, error: BaseException | None = None) -> None:
+        """Puts the attempt's event on the span, once."""
+        if not attempt.shown:
+            attempt.shown = True
+            with _SPAN:
+                self._span.add_attempt(attempt.number, attempt.started_at, attempt.event_attributes(error))
 
 
 class Attempt:
@@ -319,6 +326,7 @@ class Attempt:
         self.content_type = ""
         self.first_byte_ns: int | None = None
         self.ended_at = 0
+        self.shown = False
         self.masked_body: bytes | None = None
         self.outgoing = outgoing._replace(body=None)
         self.head: list[tuple[str, str]] = []
@@ -334,6 +342,11 @@ class Attempt:
         self.status = status
         self.head = headers
         self.content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+
+    def streams(self) -> None:
+        """The answer will arrive in pieces. A span that is another's may end before it has; so it is told now."""
+        if self.call.span.adopted:
+            self.call.show_attempt(self)
 
     def end(self, incoming: Incoming | None, error: BaseException | None = None, state: State | None = None) -> None:
         """The exchange is over: with an answer, whole or cut, or with an error, or dropped (``state``)."""
@@ -369,7 +382,9 @@ class Attempt:
 
     def event_attributes(self, error: BaseException | None) -> dict[str, Any]:
         """What the attempt's event says."""
-        attributes: dict[str, Any] = {"duration_ms": (self.ended_at - self.started_at) / 1e6}
+        attributes: dict[str, Any] = {}
+        if self.ended:
+            attributes["duration_ms"] = (self.ended_at - self.started_at) / 1e6
         if self.status is not None:
             attributes["status"] = self.status
         if error is not None:

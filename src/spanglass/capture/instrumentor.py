@@ -18,7 +18,7 @@ from spanglass.capture.clients import stainless
 from spanglass.capture.session import Session, activate, active
 from spanglass.capture.taps import httpx
 from spanglass.guard import Boundary
-from spanglass.settings import Settings
+from spanglass.settings import Settings, put_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -61,6 +61,7 @@ def install(*, tracer_provider: TracerProvider | None = None, **settings: Any) -
         _close(present)
     session = Session(wanted, tracer_provider)
     activate(session)
+    put_in_force(wanted)
     session.protect()
     atexit.register(_exit)
     for name in PATCHERS:

@@ -30,6 +30,9 @@ class StreamCopy:
         encoding: the answer's content-encoding, as its header says.
     """
 
+    #: Bytes above which an error's answer is not read to its end for the record's sake.
+    LONG = 65_536
+
     __slots__ = ("_attempt", "_bound", "_chunks", "_encoding", "_first_at", "_over", "_session", "_size", "open")
 
     def __init__(self, session: Session, attempt: Attempt, encoding: str) -> None:
@@ -42,6 +45,16 @@ class StreamCopy:
         self._over = 0
         self._first_at = 0
         self.open = True
+
+    @property
+    def unread(self) -> bool:
+        """Nothing of it has been read yet, nor has it ended."""
+        return self.open and not self._size
+
+    @property
+    def is_long(self) -> bool:
+        """More than `LONG` bytes of it have been read."""
+        return self._size > self.LONG
 
     def add(self, chunk: bytes) -> None:
         """One chunk went by."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 from spanglass.capture.intake import begin_unsent
-from spanglass.capture.scope import Scope
+from spanglass.capture.scope import Scope, current_scope
 from spanglass.capture.session import active
 from spanglass.guard import Boundary
 
@@ -61,15 +61,17 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
         _return(scope)
         return result
 
+    # anthropic 2 traces itself in `request` and does the work in `_request`: inside, its span can be adopted whatever happens.
+    method = "_request" if hasattr(module.SyncAPIClient, "_request") else "request"
     return [
         (module, name, wrapt.wrap_function_wrapper(module, name, wrapper))
-        for name, wrapper in (("SyncAPIClient.request", request), ("AsyncAPIClient.request", async_request))
+        for name, wrapper in ((f"SyncAPIClient.{method}", request), (f"AsyncAPIClient.{method}", async_request))
     ]
 
 
 def _open(package: str, client: Any, args: Any, kwargs: Any) -> Scope | None:
     session = active()
-    if session is None:
+    if session is None or current_scope() is not None:  # older SDKs retry by calling `_request` again from inside
         return None
     options = args[1] if len(args) > 1 else kwargs.get("options")
     scope = Scope(session, package, partial(_unsent, client, options))

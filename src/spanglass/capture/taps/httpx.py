@@ -8,6 +8,7 @@ passes everything on.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import wrapt
@@ -21,7 +22,7 @@ from spanglass.capture.stream import StreamCopy
 from spanglass.guard import Boundary
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
     from contextvars import Token
     from types import ModuleType
 
@@ -38,6 +39,8 @@ _FAIL = Boundary("tap.fail")
 _ANSWER = Boundary("tap.answer")
 _CHUNK = Boundary("tap.chunk")
 _END = Boundary("tap.end")
+_HTTP_ERROR = 400
+_HURRY_S = 0.1
 _REQUEST_KEY = otel_context.create_key("spanglass-request")
 
 
@@ -74,7 +77,7 @@ def watch(request: Any) -> Watched | None:
     return Watched(session, attempt, request)
 
 
-def receive(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy], Any]) -> None:
+def receive(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy, Any], Any]) -> None:
     """The response is here: read already, or a stream that is now watched."""
     headers = _pairs(response.headers)
     attempt = watched.attempt
@@ -82,8 +85,9 @@ def receive(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy], An
         attempt.end(Incoming(response.status_code, headers, response.content, complete=True, ended_at=time.time_ns()))
         return
     attempt.answered(response.status_code, headers)
+    attempt.streams()
     copy = StreamCopy(watched.session, attempt, response.headers.get("content-encoding", ""))
-    response.stream = tee(response.stream, copy)
+    response.stream = tee(response.stream, copy, response)
 
 
 def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
@@ -198,11 +202,15 @@ class _SyncChunks:
 
 
 class _AsyncChunks:
-    """The async twin of `_SyncChunks`."""
+    """The async twin of `_SyncChunks`.
+
+    By its methods an async generator, as what it stands for is: httpx2 closes such a one when the host stops early, and
+    what nobody closes is closed by the event loop, several times at once.
+    """
 
     __slots__ = ("_add", "_copy", "_inner", "_next", "_tee")
 
-    def __init__(self, inner: AsyncIterator[bytes], copy: StreamCopy, tee: Any) -> None:
+    def __init__(self, inner: AsyncGenerator[bytes, Any], copy: StreamCopy, tee: Any) -> None:
         self._inner = inner
         self._next = inner.__anext__
         self._copy = copy
@@ -227,23 +235,34 @@ class _AsyncChunks:
             self._add(chunk)
         return chunk
 
+    async def asend(self, value: Any) -> bytes:
+        return await self._inner.asend(value)
+
+    async def athrow(self, *error: Any) -> bytes:
+        return await self._inner.athrow(*error)
+
     async def aclose(self) -> None:
-        close = getattr(self._inner, "aclose", None)
-        if close is not None:
-            await close()
+        await self._inner.aclose()
 
 
 def _tee_classes(module: Any) -> tuple[Any, Any]:
     """Byte streams of ours that are byte streams of ``module``'s: the library checks that before it reads."""
 
     class SyncTee(_Tee, module.SyncByteStream):  # type: ignore[misc]
-        def __init__(self, inner: Any, copy: StreamCopy) -> None:
+        def __init__(self, inner: Any, copy: StreamCopy, response: Any) -> None:
             self._inner, self._copy = inner, copy
+            self._timeouts = _timeouts_of_an_error(response)
 
         def __iter__(self) -> Any:
             return _SyncChunks(iter(self._inner), self._copy, self)
 
         def close(self) -> None:
+            if self._timeouts is not None and self._copy.unread:
+                with suppress(Exception), _Hurry(self._timeouts):
+                    for chunk in self:
+                        if self._copy.is_long:
+                            break
+                        del chunk
             try:
                 self._inner.close()
             finally:
@@ -251,13 +270,20 @@ def _tee_classes(module: Any) -> tuple[Any, Any]:
                     self._copy.closed()
 
     class AsyncTee(_Tee, module.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, inner: Any, copy: StreamCopy) -> None:
+        def __init__(self, inner: Any, copy: StreamCopy, response: Any) -> None:
             self._inner, self._copy = inner, copy
+            self._timeouts = _timeouts_of_an_error(response)
 
         def __aiter__(self) -> Any:
             return _AsyncChunks(self._inner.__aiter__(), self._copy, self)
 
         async def aclose(self) -> None:
+            if self._timeouts is not None and self._copy.unread:
+                with suppress(Exception), _Hurry(self._timeouts):
+                    async for chunk in self:
+                        if self._copy.is_long:
+                            break
+                        del chunk
             try:
                 await self._inner.aclose()
             finally:
@@ -265,6 +291,36 @@ def _tee_classes(module: Any) -> tuple[Any, Any]:
                     self._copy.closed()
 
     return SyncTee, AsyncTee
+
+
+class _Hurry:
+    """Reading within the time that is given to the rest of an error answer which the host closes unread.
+
+    SDKs close the answer to a failed attempt without reading why it failed, and then try again. Its few bytes are mostly
+    here already; what is not, is waited for `_HURRY_S` at most, by the library's own timeout (openai's async client
+    drains for as long before it closes).
+    """
+
+    def __init__(self, timeouts: dict[str, Any]) -> None:
+        self._timeouts = timeouts
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        self._before = self._timeouts.get("read")
+        self._timeouts["read"] = _HURRY_S
+
+    def __exit__(self, *_error: object) -> None:
+        self._timeouts["read"] = self._before
+
+
+def _timeouts_of_an_error(response: Any) -> dict[str, Any] | None:
+    """The request's timeouts, which the library asks at each read; None for an answer that is no short error."""
+    if response.status_code < _HTTP_ERROR:
+        return None
+    length = response.headers.get("content-length", "")
+    timeouts = response.request.extensions.get("timeout")
+    short = length.isdigit() and int(length) <= StreamCopy.LONG
+    return timeouts if short and isinstance(timeouts, dict) else None
 
 
 def _request_tee(inner: Any, attempt: Attempt) -> Any:
