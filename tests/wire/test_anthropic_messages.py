@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -9,9 +9,7 @@ from spanglass.model.message import ChatMessage
 from spanglass.model.record import ErrorInfo, Usage
 from spanglass.wire.base import RequestView, ResponseView
 from spanglass.wire.read import read_request, read_response
-
-if TYPE_CHECKING:
-    from conftest import Fold
+from wire.made import fold
 
 TEXT = {"type": "text", "text": "Hello"}
 THINKING = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
@@ -140,7 +138,7 @@ def test_a_count_of_tokens_is_usage() -> None:
     assert answer({"input_tokens": 7}) == ResponseView(usage=Usage(7), complete=True)
 
 
-def test_reads_a_legacy_text_completion(fold: Fold) -> None:
+def test_reads_a_legacy_text_completion() -> None:
     prompt = "\n\nHuman: Hi\n\nAssistant:"
     view = request(model="claude-2", prompt=prompt, max_tokens_to_sample=9)
     assert view == RequestView("claude-2", (ChatMessage("user", prompt),), (), {"max_tokens_to_sample": 9})
@@ -203,22 +201,22 @@ END = [
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_stream_folds_to_the_whole_answer(named: bool, fold: Fold) -> None:  # noqa: FBT001 - a parameter of the table
+def test_a_stream_folds_to_the_whole_answer(named: bool) -> None:  # noqa: FBT001 - a parameter of the table
     assert fold("anthropic_messages", START, *BLOCKS, *END, named=named) == ANSWER
 
 
-def test_citations_are_gathered_in_their_block(fold: Fold) -> None:
+def test_citations_are_gathered_in_their_block() -> None:
     start = {"type": "text", "text": "", "citations": [1]}
     view = fold("anthropic_messages", *block(0, start, {"type": "citations_delta", "citation": 2}))
     assert view.output == (ChatMessage("assistant", [{"type": "text", "text": "", "citations": [1, 2]}]),)
 
 
-def test_a_tool_without_arguments_has_an_empty_object(fold: Fold) -> None:
+def test_a_tool_without_arguments_has_an_empty_object() -> None:
     view = fold("anthropic_messages", *block(0, {**USE, "input": {}}, *arguments("")))
     assert view.output[0].tool_calls == [{**USED, "function": {"name": "look", "arguments": "{}"}}]
 
 
-def test_a_cut_stream_gives_what_had_come(fold: Fold) -> None:
+def test_a_cut_stream_gives_what_had_come() -> None:
     view = fold("anthropic_messages", START, *BLOCKS[:-2])
     cut = {**USED, "function": {"name": "look", "arguments": '{"a":1'}}
     assert view == ResponseView(
@@ -230,18 +228,18 @@ def test_a_cut_stream_gives_what_had_come(fold: Fold) -> None:
     )
 
 
-def test_deltas_without_their_start_are_told_by_what_they_add(fold: Fold) -> None:
+def test_deltas_without_their_start_are_told_by_what_they_add() -> None:
     deltas = [delta for delta in BLOCKS if delta["type"] == "content_block_delta" and delta["index"] in (0, 3)]
     view = fold("anthropic_messages", *deltas)
     assert view == ResponseView((ChatMessage("assistant", [SIGNATURE, TEXT], "Hm."),))
 
 
-def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come(fold: Fold) -> None:
+def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come() -> None:
     overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     view = fold("anthropic_messages", START, *BLOCKS[:3], overloaded, named=True)
     assert (view.error, view.complete) == (ErrorInfo("overloaded_error", "Overloaded"), False)
     assert view.output == (ChatMessage("assistant", None, "Hm."),)
 
 
-def test_events_of_unknown_kinds_are_passed_over(fold: Fold) -> None:
+def test_events_of_unknown_kinds_are_passed_over() -> None:
     assert fold("anthropic_messages", START, {"type": "news"}, 5, [], *BLOCKS, {}, *END) == ANSWER

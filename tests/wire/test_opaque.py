@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -9,9 +9,7 @@ from spanglass.model.message import ChatMessage
 from spanglass.model.record import ErrorInfo
 from spanglass.wire.base import RequestView, ResponseView
 from spanglass.wire.read import read_request, read_response
-
-if TYPE_CHECKING:
-    from conftest import Fold
+from wire.made import fold
 
 HI = ChatMessage("user", "Hi")
 
@@ -79,7 +77,7 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("case", STREAMS)
-def test_a_stream_is_read_as_the_format_it_speaks(case: str, fold: Fold) -> None:
+def test_a_stream_is_read_as_the_format_it_speaks(case: str) -> None:
     payloads, content = STREAMS[case]
     assert [message.content for message in fold("opaque", *payloads).output] == [content]
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -9,9 +9,7 @@ from spanglass.model.message import ChatMessage
 from spanglass.model.record import ErrorInfo, Usage
 from spanglass.wire.base import RequestView, ResponseView
 from spanglass.wire.read import read_request, read_response
-
-if TYPE_CHECKING:
-    from conftest import Fold
+from wire.made import fold
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
 
@@ -178,7 +176,7 @@ def test_an_error_in_an_answer_that_began_well_is_an_error() -> None:
     assert view == ResponseView(error=ErrorInfo("502", "Upstream failed"), complete=True)
 
 
-def test_folds_text_of_several_choices(fold: Fold) -> None:
+def test_folds_text_of_several_choices() -> None:
     view = fold(
         "openai_chat",
         {"id": "", "model": "", "choices": [], "prompt_filter_results": []},  # Azure's first
@@ -293,7 +291,7 @@ TOOL_STREAMS: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("case", TOOL_STREAMS)
-def test_folds_tool_calls_however_they_are_told_apart(case: str, fold: Fold) -> None:
+def test_folds_tool_calls_however_they_are_told_apart(case: str) -> None:
     payloads, expected = TOOL_STREAMS[case]
     view = fold("openai_chat", *payloads, delta(0, "tool_calls"), done=True)
     assert view.output == (ChatMessage("assistant", tool_calls=expected),)
@@ -349,12 +347,12 @@ STREAMS: dict[str, tuple[list[Any], ChatMessage]] = {
 
 
 @pytest.mark.parametrize("case", STREAMS)
-def test_folds_what_a_delta_can_say(case: str, fold: Fold) -> None:
+def test_folds_what_a_delta_can_say(case: str) -> None:
     payloads, expected = STREAMS[case]
     assert fold("openai_chat", *payloads, done=True).output == (expected,)
 
 
-def test_usage_may_come_in_groq_s_own_field_and_in_every_chunk(fold: Fold) -> None:
+def test_usage_may_come_in_groq_s_own_field_and_in_every_chunk() -> None:
     view = fold(
         "openai_chat",
         {**delta(content="A"), "usage": {"prompt_tokens": 1}},
@@ -372,7 +370,7 @@ def test_usage_may_come_in_groq_s_own_field_and_in_every_chunk(fold: Fold) -> No
         {"type": "error", "code": "server_error", "message": "Broke"},
     ],
 )
-def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come(payload: dict[str, Any], fold: Fold) -> None:
+def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come(payload: dict[str, Any]) -> None:
     named = payload.get("type") == "error"
     first = {**delta(content="A"), "type": "chunk"}
     view = fold("openai_chat", first, payload if named else {**payload, "type": "chunk"}, named=True)
@@ -380,30 +378,10 @@ def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come(payload: d
     assert (view.output, view.complete) == ((ChatMessage("assistant", "A"),), False)
 
 
-def test_a_stream_is_complete_when_it_says_so(fold: Fold) -> None:
+def test_a_stream_is_complete_when_it_says_so() -> None:
     both = [delta(0, content="A"), delta(1, content="B")]
     assert not fold("openai_chat").complete
     assert not fold("openai_chat", *both).complete
     assert not fold("openai_chat", *both, delta(0, "stop")).complete
     assert fold("openai_chat", *both, delta(0, "stop"), delta(1, "stop")).complete
     assert fold("openai_chat", *both, done=True).complete
-
-
-def test_text_completions_are_read_as_the_same_kind_of_answer(fold: Fold) -> None:
-    body = {"id": "t", "model": "m", "choices": [{"index": 0, "text": "Hi", "finish_reason": "stop"}]}
-    whole = read_response("openai_completions", json.dumps(body).encode(), content_type="application/json", status=200)
-    streamed = fold(
-        "openai_completions",
-        {"id": "t", "model": "m", "choices": [{"index": 0, "text": "H", "finish_reason": None}]},
-        {"id": "t", "model": "m", "choices": [{"index": 0, "text": "i", "finish_reason": "stop"}]},
-        done=True,
-    )
-    assert whole == streamed
-    assert whole == ResponseView((ChatMessage("assistant", "Hi"),), "m", "t", ("stop",), complete=True)
-
-
-@pytest.mark.parametrize("prompt", ["Once", ["Once", "Twice"], [1, 2, 3], {"odd": 1}])
-def test_a_prompt_is_the_user_message(prompt: Any) -> None:
-    view = read_request("openai_completions", json.dumps({"model": "m", "prompt": prompt, "suffix": "."}).encode())
-    content = prompt if isinstance(prompt, (str, list)) else [prompt]
-    assert view == RequestView("m", (ChatMessage("user", content),), (), {"suffix": "."})

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -9,9 +9,7 @@ from spanglass.model.message import ChatMessage
 from spanglass.model.record import ErrorInfo, Usage
 from spanglass.wire.base import RequestView, ResponseView
 from spanglass.wire.read import read_request, read_response
-
-if TYPE_CHECKING:
-    from conftest import Fold
+from wire.made import fold
 
 TEXT = {"type": "output_text", "text": "Hello", "annotations": []}
 MESSAGE = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [TEXT]}
@@ -180,25 +178,25 @@ DELTAS = [
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_the_final_response_wins(named: bool, fold: Fold) -> None:  # noqa: FBT001 - a parameter of the table
+def test_the_final_response_wins(named: bool) -> None:  # noqa: FBT001 - a parameter of the table
     final = {"type": "response.completed", "response": DONE}
     assert fold("openai_responses", CREATED, *DELTAS, final, named=named) == ANSWER
 
 
-def test_a_final_response_without_output_is_filled_from_its_items(fold: Fold) -> None:
+def test_a_final_response_without_output_is_filled_from_its_items() -> None:
     final = {"type": "response.completed", "response": {**DONE, "output": []}}
     items = [event("output_item.done", place, item=item) for place, item in enumerate(DONE["output"])]  # type: ignore[arg-type]
     assert fold("openai_responses", CREATED, *items, final) == ANSWER
 
 
-def test_a_cut_stream_is_folded_from_its_deltas(fold: Fold) -> None:
+def test_a_cut_stream_is_folded_from_its_deltas() -> None:
     plain = {"type": "output_text", "text": "Hello"}
     assert fold("openai_responses", CREATED, *DELTAS) == ResponseView(
         (ChatMessage("assistant", [SEARCH, plain], "First.\n\nSecond.", [CALLED, SHELLED]),), "m-2025", "resp_1"
     )
 
 
-def test_deltas_alone_are_enough(fold: Fold) -> None:
+def test_deltas_alone_are_enough() -> None:
     view = fold(
         "openai_responses",
         event("reasoning_text.delta", 0, delta="Hm"),
@@ -223,7 +221,7 @@ def test_deltas_alone_are_enough(fold: Fold) -> None:
         },
     ],
 )
-def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come(payload: dict[str, Any], fold: Fold) -> None:
+def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come(payload: dict[str, Any]) -> None:
     view = fold("openai_responses", CREATED, *DELTAS, payload)
     assert view.error == ErrorInfo("server_error", "Broke")
     assert view.output[0].reasoning_content == "First.\n\nSecond."

@@ -26,20 +26,27 @@ CONTENT_TYPES = [
 ]
 
 #: The words of all formats, so that what hypothesis makes of them comes close to what is really sent.
-WORDS = """
-    model messages input prompt system instructions tools functions stream role content text type name id index delta message
-    choices finish_reason tool_calls function arguments custom function_call refusal audio images reasoning reasoning_content
-    thinking signature usage prompt_tokens input_tokens prompt_tokens_details cached_tokens error x_groq data response output
-    status output_index item content_index summary summary_index call_id partial_json content_block citation citations
-    completion stop_reason tool_use_id is_error embedding embeddings values requests texts contents parts total_tokens
-    cache_creation object
-""".split()
-VALUES = """
-    user assistant text thinking tool_use tool_result server_tool_use message message_start message_delta message_stop
-    content_block_start content_block_delta text_delta input_json_delta citations_delta error function_call reasoning
-    response.created response.completed response.output_text.delta response.output_item.added response.output_item.done
-    response.function_call_arguments.delta completion custom_tool_call function_call_output response refusal ping
-""".split()
+# fmt: off
+WORDS = [
+    "model", "messages", "input", "prompt", "system", "instructions", "tools", "functions", "stream", "role",
+    "content", "text", "type", "name", "id", "index", "delta", "message", "choices", "finish_reason",
+    "tool_calls", "function", "arguments", "custom", "function_call", "refusal", "audio", "images", "reasoning",
+    "reasoning_content", "thinking", "signature", "usage", "prompt_tokens", "input_tokens",
+    "prompt_tokens_details", "cached_tokens", "error", "x_groq", "data", "response", "output", "status",
+    "output_index", "item", "content_index", "summary", "summary_index", "call_id", "partial_json",
+    "content_block", "citation", "citations", "completion", "stop_reason", "tool_use_id", "is_error",
+    "embedding", "embeddings", "values", "requests", "texts", "contents", "parts", "total_tokens",
+    "cache_creation", "object",
+]
+VALUES = [
+    "user", "assistant", "text", "thinking", "tool_use", "tool_result", "server_tool_use", "message",
+    "message_start", "message_delta", "message_stop", "content_block_start", "content_block_delta",
+    "text_delta", "input_json_delta", "citations_delta", "error", "function_call", "reasoning",
+    "response.created", "response.completed", "response.output_text.delta", "response.output_item.added",
+    "response.output_item.done", "response.function_call_arguments.delta", "completion", "custom_tool_call",
+    "function_call_output", "response", "refusal", "ping",
+]
+# fmt: on
 
 leaves = (
     st.none()
@@ -55,7 +62,7 @@ shapes = st.recursive(
     max_leaves=6,
 )
 things = st.fixed_dictionaries(
-    {"type": st.sampled_from(VALUES)}, optional={word: shapes for word in ("content", "role", "id", "text", "delta")}
+    {"type": st.sampled_from(VALUES)}, optional=dict.fromkeys(("content", "role", "id", "text", "delta"), shapes)
 ) | st.dictionaries(st.sampled_from(WORDS), shapes, max_size=4)
 blocks = shapes | st.lists(things, max_size=3)
 speakers = st.fixed_dictionaries({}, optional={"role": shapes, "type": shapes, "content": blocks, "tool_calls": blocks})
@@ -63,8 +70,8 @@ conversations = st.lists(things | speakers, max_size=3)
 objects = st.fixed_dictionaries(
     {},
     optional={
-        **{word: conversations | shapes for word in ("messages", "input", "output", "content", "contents", "data")},
-        **{word: shapes for word in ("model", "tools", "system", "instructions", "usage", "error", "type", "delta")},
+        **dict.fromkeys(("messages", "input", "output", "content", "contents", "data"), conversations | shapes),
+        **dict.fromkeys(("model", "tools", "system", "instructions", "usage", "error", "type", "delta"), shapes),
         "choices": st.lists(st.fixed_dictionaries({}, optional={"message": things, "delta": things}), max_size=2)
         | shapes,
     },
@@ -92,7 +99,7 @@ def test_any_body_gives_a_view(wire_format: str, body: bytes, content_type: str,
     assert all(isinstance(reason, str) for reason in response.finish_reasons)
     for value in (request.model, response.response_model, response.response_id):
         assert value is None or isinstance(value, str)
-    assert response.error is None or (isinstance(response.error.type, str) and response.error.message)
+    assert response.error is None or response.error.message
 
 
 @settings(max_examples=60, deadline=None)
