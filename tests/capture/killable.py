@@ -1,6 +1,6 @@
 """A program that is killed in the middle of its calls: ``python -m capture.killable URL STATE_DIR POINT COUNT``.
 
-Invariant: it warms up once and forks for each kill, so that many kills cost little; spanglass is installed after the
+Invariant: it warms up once and forks for each kill, so that many kills cost little; spanglass is installed anew after the
 fork, as in a process of its own. It prints one line of JSON for each child and waits for them all.
 
 POINT is where the child is: ``headers`` waits for an answer until it is killed from outside; ``stream`` and ``return``
@@ -9,7 +9,6 @@ kill themselves after the second event and right after the call; ``loop`` calls 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -18,8 +17,9 @@ import time
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.sdk.trace import TracerProvider
+
 import spanglass
-import spanglass.capture.instrumentor  # warm
 from capture.endpoint import Endpoint, Entered, open_endpoint, run, settle, take
 
 if TYPE_CHECKING:
@@ -69,24 +69,25 @@ def shape_of(point: str, prompt: str) -> Callable[[Endpoint], Coroutine[Any, Any
     return {"headers": to_headers, "return": to_return, "stream": to_stream, "loop": to_loop}[point]
 
 
-def child(url: str, state_dir: str, point: str, number: int) -> None:
+def child(endpoint: Endpoint, state_dir: str, point: str, number: int) -> None:
     """Installs spanglass, says who it is, and calls until it is killed."""
-    spanglass.install(enabled=True, state_dir=state_dir)
-    sdk, mode = FLAVOURS[number % len(FLAVOURS)]
+    spanglass.install(enabled=True, state_dir=state_dir, tracer_provider=TracerProvider() if number % 2 else None)
     prompt = f"prompt {number} to the {point}"
     sys.stdout.write(json.dumps({"pid": os.getpid(), "prompt": prompt}) + "\n")
     sys.stdout.flush()
-    unused: Any = None
-    run(open_endpoint(sdk, mode, unused, None, url), shape_of(point, prompt))
+    run(endpoint, shape_of(point, prompt))
 
 
 def main(url: str, state_dir: str, point: str, how_many: str) -> None:
     """Forks the children and waits until all are dead."""
-    asyncio.run(asyncio.sleep(0))  # warm
+    spanglass.install(enabled=True, state_dir=state_dir)
+    spanglass.uninstall()
+    unused: Any = None
+    endpoints = [open_endpoint(sdk, mode, unused, None, url) for sdk, mode in FLAVOURS]
     for number in range(int(how_many)):
         if os.fork() == 0:
             try:
-                child(url, state_dir, point, number)
+                child(endpoints[number % len(endpoints)], state_dir, point, number)
             finally:
                 os._exit(1)
     endings = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(int(how_many))]

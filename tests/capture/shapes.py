@@ -49,6 +49,7 @@ class Shape:
         operation, provider: of the span.
         sdks, modes: where the shape exists.
         refused: nothing listens where the client connects to.
+        noisy: loggers on which the SDK itself complains, with and without spanglass.
     """
 
     drive: Callable[[Endpoint], Coroutine[Any, Any, list[Any]]]
@@ -60,6 +61,7 @@ class Shape:
     sdks: tuple[Sdk, ...] = ALL_SDKS
     modes: tuple[Mode, ...] = BOTH
     refused: bool = False
+    noisy: tuple[str, ...] = ()
 
 
 # What the provider says.
@@ -281,7 +283,7 @@ async def unserialisable(e: Endpoint) -> list[Any]:
 async def with_secrets(e: Endpoint) -> list[Any]:
     arguments = e.ask(
         messages=[{"role": "user", "content": f"My token is {SECRET_BY_SHAPE}. {PROMPT}"}],
-        extra_headers={"X-Api-Key-Of-Mine": SECRET_BY_KEY, "X-Note": f"Bearer {SECRET_BY_SHAPE}"},
+        extra_headers={"X-My-Api-Key": SECRET_BY_KEY, "X-Note": f"Bearer {SECRET_BY_SHAPE}"},
         extra_query={"api_key": SECRET_BY_KEY, "note": SECRET_BY_SHAPE},
         extra_body={"api_key": SECRET_BY_KEY, "metadata": {"password": SECRET_BY_KEY, "note": SECRET_BY_SHAPE}},
     )
@@ -368,7 +370,8 @@ SHAPES: dict[str, Shape] = {
     "stream drained": Shape(drained),
     "stream drained, gzip": Shape(drained, lambda e: [Answer.stream(events(e)).encoded("gzip")]),
     "stream drained, borders anywhere": Shape(drained, lambda e: [Answer.stream(events(e)).rechunked(7)]),
-    "break": Shape(broken_off, stream_interrupted(Step.HOLD), "cancelled", complete=False),
+    # openai 3.52 finalises the nested generators of a dropped async stream all at once, and asyncio says so
+    "break": Shape(broken_off, stream_interrupted(Step.HOLD), "cancelled", complete=False, noisy=("asyncio",)),
     "context manager left early": Shape(left_early, stream_interrupted(Step.HOLD), "cancelled", complete=False),
     "closed unread": Shape(closed_unread, stream_interrupted(Step.HOLD), "cancelled", complete=False),
     "never iterated": Shape(never_iterated, stream_interrupted(Step.HOLD), "abandoned", complete=False),

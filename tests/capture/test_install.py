@@ -35,8 +35,8 @@ PATCHED: list[tuple[Any, str]] = [
     (httpx2.AsyncClient, "send"),
     (openai._base_client.SyncAPIClient, "request"),
     (openai._base_client.AsyncAPIClient, "request"),
-    (anthropic._base_client.SyncAPIClient, "request"),
-    (anthropic._base_client.AsyncAPIClient, "request"),
+    (anthropic._base_client.SyncAPIClient, "_request"),
+    (anthropic._base_client.AsyncAPIClient, "_request"),
     (opentelemetry.trace, "set_tracer_provider"),
 ]
 

@@ -124,7 +124,7 @@ class FakeProvider:
         for exchange in list(self.exchanges):
             self._loop.call_soon_threadsafe(exchange.released.set)
 
-    def wait(self, until: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    def wait(self, until: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Blocks until something is so; asked again after every request and every piece sent.
 
         Raises:
