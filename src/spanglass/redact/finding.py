@@ -37,7 +37,7 @@ class Span(NamedTuple):
 def merge(spans: Iterable[Span]) -> list[Span]:
     """The spans in order, those that overlap as one; the outermost says what stands in its place."""
     merged: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+    for span in sorted(spans, key=lambda span: (span.start, -span.end, span.mask)):
         if span.start == span.end:
             continue
         if merged and span.start < merged[-1].end:

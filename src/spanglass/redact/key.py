@@ -8,6 +8,7 @@ Invariant: a name is judged by its letters alone, whatever its case and its sepa
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -124,7 +125,7 @@ class Keys:
         An entry of `logprobs` (``{"token": "Hello", "logprob": …``) is let through here: an answer has thousands.
         """
         phrases = "|".join(sorted({phrase.replace(" ", _SEPARATOR) for phrase in PHRASES}, reverse=True))
-        extra = (_SEPARATOR.join(map(re.escape, name)) for name in sorted(self._extra))
+        extra = (_SEPARATOR.join(map(_letter, name)) for name in sorted(self._extra))
         return (
             f"(?:{phrases}){_CLOSING}",
             rf"""[^"'\\]token{_CLOSING}""",
@@ -138,12 +139,29 @@ class Keys:
 
         An entry of `logprobs` (``{"token": "Hello", "logprob": …``) is let through here: an answer has thousands.
         """
-        no_logprob = r"(?:[^lbt]|l(?:[^o]|o(?:[^g]|g[^p]))|b(?:[^y]|y[^t])|t(?:[^o]|o[^p]))"
-        after = rf"""\s*(?:[^\s,]|,\s*(?:[^\s"'\\]|\\*["']{no_logprob}))"""
+        no_logprob = "|".join(map(_other_than, (("l", "o", "g", "p"), ("t", "o", "p", "_", "l"), (*"bytes", r'"\\'))))
+        after = rf"""\s*(?:[^\s,]|,\s*(?:[^\s"'\\]|\\*["'](?:[^lbt\\]|{no_logprob})))"""
         return (
             r"""["']token\\*["']\]?\s*=""",
             rf"""["']token{_QUOTED}\\*["'](?:[^"\\]|\\.){{12}}""",
             rf"""["']token{_QUOTED}\\*["'](?:[^"\\]|\\.){{0,11}}\\*["']{after}""",
+            rf"""["']token{_QUOTED}\\*["'](?:[^"\\]|\\.){{0,11}}(?:\\*["']\s*,?\s*)?$""",
             rf"""headers{_QUOTED}[\[{{]""",
             rf"""["']auth{_QUOTED}\\*["']""",
         )
+
+
+def _letter(char: str) -> str:
+    """An expression for a letter of a name, as UTF-8 or as JSON escapes it."""
+    if char.isascii():
+        return re.escape(char)
+    forms = sorted({char, char.upper(), char.lower()})
+    return f"(?:{'|'.join([*forms, *(json.dumps(form)[1:-1].replace(chr(92), chr(92) * 2) for form in forms)])})"
+
+
+def _other_than(letters: Sequence[str]) -> str:
+    """An expression for the first letters of any word that has the first of these letters, and not all of them."""
+    expression = f"[^{letters[-1]}]"
+    for letter in reversed(letters[1:-1]):
+        expression = f"(?:[^{letter}]|{letter}{expression})"
+    return f"{letters[0]}{expression}"

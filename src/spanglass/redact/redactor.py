@@ -197,7 +197,7 @@ class Redactor:
             return mask_frames(data, self._spans_of_stream)
         if kind == "form":
             text = data.decode("utf-8", "surrogateescape")
-            masked, count = self._url_masker.parameters(text)
+            masked, count = self._url_masker.form(text)
             masked, more = self._leaf.apply(masked)
             return (masked.encode("utf-8", "surrogateescape"), count + more) if count + more else (data, 0)
         stream = kind == "stream" or data[:1] == b"["

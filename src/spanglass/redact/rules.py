@@ -79,7 +79,7 @@ def _scheme(name: str, least: str, more: str, check: Callable[[bytes], bool]) ->
     """An HTTP authentication scheme and its credential, as headers have it and as urls escape it."""
     size = int(least[least.index("{") + 1 : -1])
     anchors = tuple((f"{name}{space}{least}", len(name) + width + size) for space, width in (("[ +]", 1), ("%20", 3)))
-    pattern = re.compile(f"(?<![A-Za-z]){name}(?:[ +]|%20)(?P<secret>{least}{more})".encode(), re.IGNORECASE)
+    pattern = re.compile(f"{BORDER}{name}(?:[ +]|%20)(?P<secret>{least}{more})".encode(), re.IGNORECASE)
     return Rule(name, anchors, pattern, caseless=True, check=check)
 
 
@@ -216,7 +216,7 @@ RULES: tuple[Rule, ...] = (
         "telegram bot",
         "[0-9]{6}:AA[A-Za-z0-9_-]{12}",
         21,
-        r"(?<![A-Za-z0-9])(?:bot)?[0-9]{6,12}:AA[A-Za-z0-9_-]{30,}",
+        rf"{BORDER}(?:bot)?[0-9]{{6,12}}:AA[A-Za-z0-9_-]{{30,}}",
         before=9,
     ),
     # Mail.

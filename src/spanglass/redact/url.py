@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from spanglass.redact.finding import REDACTED
+from spanglass.redact.key import flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,8 @@ USERINFO = "%5BREDACTED%5D"
 #: Parameters of urls that are credentials although their names would say little elsewhere.
 _PARAMETERS = frozenset("key sig signature code auth sas hmac ticket assertion xamzcredential xgoogcredential".split())
 _AUTHORITY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#]*)@")
-_SPLIT = re.compile("([&;])")
+_QUERY = re.compile("([&#])")
+_FORM = re.compile("(&)")
 
 
 class UrlMasker:
@@ -50,12 +52,15 @@ class UrlMasker:
         masked, more = self._mask_text(head)
         if not mark:
             return masked, count + more
-        query, parameters = self.parameters(tail)
+        query, parameters = self._parameters(tail, _QUERY)
         return masked + mark + query, count + more + parameters
 
-    def parameters(self, query: str) -> tuple[str, int]:
-        """A query string, or a form body, masked, and how many of its parameters were."""
-        parts = _SPLIT.split(query)
+    def form(self, body: str) -> tuple[str, int]:
+        """A form body masked, and how many of its parameters were."""
+        return self._parameters(body, _FORM)
+
+    def _parameters(self, query: str, separator: re.Pattern[str]) -> tuple[str, int]:
+        parts = separator.split(query)
         count = 0
         for at in range(0, len(parts), 2):
             parts[at], masked = self._parameter(parts[at])
@@ -66,12 +71,15 @@ class UrlMasker:
         name, equals, value = part.partition("=")
         if not value or value.startswith(REDACTED):
             return (part, 0) if equals else self._shaped(part, "")
-        plain = re.split("[#?]", unquote_plus(name))[-1]
-        if self._keys.scope(plain) in ("any", "text") or "".join(filter(str.isalnum, plain)).lower() in _PARAMETERS:
-            fragment = re.search("[#?]", value)
-            rest = self.parameters(value[fragment.start() :]) if fragment else ("", 0)
-            return f"{name}={REDACTED}{rest[0]}", 1 + rest[1]
-        return self._shaped(value, f"{name}=")
+        plain = unquote_plus(name)
+        if self._keys.scope(plain) in ("any", "text") or flat(plain) in _PARAMETERS:
+            return f"{name}={REDACTED}", 1
+        value, semicolon, rest = value.partition(";")
+        masked, count = self._shaped(value, f"{name}=")
+        if not semicolon:
+            return masked, count
+        others, more = self._parameter(rest)
+        return f"{masked};{others}", count + more
 
     def _shaped(self, value: str, before: str) -> tuple[str, int]:
         """A value masked by its shape: in place if it can be, as a whole if only its decoded form shows it."""
