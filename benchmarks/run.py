@@ -6,6 +6,7 @@ Invariant: both sides run in this one run, in turns, against a provider in a pro
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,11 @@ def main() -> int:
             figures += SCENARIOS[name](url, effort)
             sys.stderr.write(f"{time.monotonic() - started:.0f} s\n")
     print(table(figures))
+    processors = os.cpu_count() or 1
+    if os.getloadavg()[1] > processors:
+        print(
+            f"\nNOT TO BE TRUSTED: a load of {os.getloadavg()[1]:.1f} on {processors} processors; run it on a quiet machine"
+        )
     if options.json is not None:
         options.json.write_text(as_json(figures, quick=options.quick), encoding="utf-8")
     return 0
