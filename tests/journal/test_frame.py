@@ -8,8 +8,8 @@ from zlib import crc32
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from journal.made import outcome, request
 
+from journal.made import outcome, request
 from spanglass.journal.frame import MAGIC, PREFIX_SIZE, VERSION, Frame, decode, encode, find, read, seed_of
 from spanglass.model.entry import ENTRY_TYPES, AttemptEntry, CallFacts, Entry, StepEntry, UpstreamEntry
 from spanglass.model.record import ErrorInfo, State, Usage
@@ -179,6 +179,17 @@ def test_fields_of_a_later_release_are_ignored() -> None:
 
 def test_an_attempt_with_everything_comes_back() -> None:
     entry = AttemptEntry(
-        "a" * 32, "b" * 16, 2, 200, 5, False, [("x", "é"), ("x", "y")], 3, ErrorInfo("E", "m"), 1, ["z"], b"\xff\0"
+        "a" * 32,
+        "b" * 16,
+        number=2,
+        status=200,
+        ended_at=5,
+        complete=False,
+        headers=[("x", "é"), ("x", "y")],
+        first_byte_ns=3,
+        error=ErrorInfo("E", "m"),
+        redactions=1,
+        missing=["z"],
+        body=b"\xff\0",
     )
     assert read_all(written(entry)) == [entry]

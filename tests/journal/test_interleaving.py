@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
-from journal.made import first_of_each, journal_in, last_segment, request
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from journal.made import first_of_each, journal_in, last_segment, request
 from spanglass.journal import Journal, recover
 from spanglass.journal import journal as writing
 from spanglass.journal.frame import encode, seed_of
-from spanglass.model.entry import ExitEntry
+from spanglass.model.entry import ExitEntry, RequestEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,10 +43,6 @@ class Interleaving(RuleBasedStateMachine):
         self.stored: list[Entry] = []
         self.living: dict[str, Journal] = {}
         self.count = 0
-
-    @initialize(target=journals)
-    def first(self) -> Journal:
-        return self.begin()
 
     @rule(target=journals)
     def begin(self) -> Journal:
@@ -121,12 +116,13 @@ class Interleaving(RuleBasedStateMachine):
         except (OSError, Crash):
             return
 
+    def requests(self, until: int | None = None) -> list[RequestEntry]:
+        return [entry for entry in self.stored[:until] if isinstance(entry, RequestEntry)]
+
     @invariant()
     def nothing_is_invented_and_order_is_kept(self) -> None:
         for owner, sent in self.appended.items():
-            came = first_of_each(
-                [e.started_at for e in self.stored if getattr(e, "call", None) and e.call.owner == owner]
-            )  # type: ignore[union-attr]
+            came = first_of_each([entry.started_at for entry in self.requests() if entry.call.owner == owner])
             assert came == sent[: len(came)]
 
     @invariant()
@@ -134,24 +130,16 @@ class Interleaving(RuleBasedStateMachine):
         for position, entry in enumerate(self.stored):
             if isinstance(entry, ExitEntry):
                 assert entry.owner not in self.living
-                before = {e.started_at for e in self.stored[:position] if not isinstance(e, ExitEntry)}  # type: ignore[union-attr]
+                before = {request.started_at for request in self.requests(position)}
                 assert set(self.appended.get(entry.owner, [])) <= before
 
     def teardown(self) -> None:
         try:
             for journal in self.living.values():
                 journal.close(None)
-            owners = (
-                {name.rpartition(".")[0] for name in os.listdir(self.directory) if name.endswith(".lock")}
-                if self.directory.exists()
-                else set()
-            )
             recover(self.directory, self.store(None, Crash()))
-            stored = {e.started_at for e in self.stored if not isinstance(e, ExitEntry)}  # type: ignore[union-attr]
-            assert stored == set(range(1, self.count + 1))
-            gone = {entry.owner for entry in self.stored if isinstance(entry, ExitEntry)}
-            assert set(self.appended) <= gone
-            assert owners <= gone | (owners - set(self.appended))
+            assert {entry.started_at for entry in self.requests()} == set(range(1, self.count + 1))
+            assert set(self.appended) <= {entry.owner for entry in self.stored if isinstance(entry, ExitEntry)}
             assert not self.directory.exists() or not list(self.directory.iterdir())
         finally:
             self.patch.undo()

@@ -9,11 +9,12 @@ import signal
 import stat
 import threading
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from journal.made import MIB, exits, journal_in, last_segment, numbers, outcome, request, small
 
+from journal.made import MIB, exits, journal_in, last_segment, numbers, outcome, request, small
 from spanglass.journal import Journal, recover
 from spanglass.journal import journal as writing
 from spanglass.journal.segment import Segment
@@ -180,9 +181,7 @@ def test_threads_append_while_others_drain(
     taken: list[int] = []
 
     def append(base: int) -> None:
-        for number in range(base, base + 300):
-            if journal.append(request(number, b"x" * (number % 7 * 300))):
-                taken.append(number)
+        taken.extend([n for n in range(base, base + 300) if journal.append(request(n, b"x" * (n % 7 * 300)))])
 
     threads = [threading.Thread(target=append, args=(base,)) for base in range(0, 4000, 1000)]
     for thread in threads:
@@ -233,18 +232,17 @@ class TestReentry:
     def test_from_a_signal_handler(self, directory: Path, found: list[Entry]) -> None:
         journal = journal_in(directory)
         taken: list[int] = []
+        fresh = count(100_000)
 
         def handler(*_: object) -> None:
-            number = 100_000 + len(taken)
+            number = next(fresh)
             if journal.append(request(number, b"y" * 2_000)):
                 taken.append(number)
 
         before = signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
         try:
-            for number in range(3_000):
-                if journal.append(request(number, b"x" * 1_000)):
-                    taken.append(number)
+            taken.extend([number for number in range(3_000) if journal.append(request(number, b"x" * 1_000))])
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)

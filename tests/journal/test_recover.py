@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import pytest
-from journal.made import MIB, exits, journal_in, last_segment, numbers, request, small
 
+from journal.made import MIB, exits, journal_in, last_segment, numbers, request, small
 from spanglass.errors import JournalError, StoreBusy
 from spanglass.journal import Recovery, recover
 from spanglass.journal.files import OwnerFiles, Place, read_place, write_place

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spanglass.model.entry import Entry
     from spanglass.store import Store
 
-    Work: TypeAlias = "Callable[[], None]"
+    Work: TypeAlias = "Callable[[], object]"
     Queue: TypeAlias = "SimpleQueue[Work | _Request | None]"
 
 _LOG = logging.getLogger("spanglass")
@@ -148,7 +148,7 @@ class Drain:
 
     def _run(self, queue: Queue) -> None:
         try:
-            self._loop(queue, _Outlet(self._journal, self._open_store, self._prune))
+            self._loop(queue, _Outlet(self._journal, self._open_store, self._prune, lambda: not queue.empty()))
         finally:
             self._retire()
 
@@ -180,8 +180,8 @@ class Drain:
                 _run_one(item)
             del item  # it may hold objects of the host
             if time.monotonic() >= due:
-                outlet.tend()
-                due = time.monotonic() + max(self._interval_s, outlet.pause_s)
+                whole = outlet.tend()
+                due = time.monotonic() + (max(self._interval_s, outlet.pause_s) if whole else 0.0)
 
     def _falls_asleep(self) -> bool:
         """Whether there is nothing to do. Looks again after saying so: an append in between has seen it, or is seen."""
@@ -197,39 +197,65 @@ class Drain:
         self._begin()
 
 
+class _Asked(Exception):
+    """No error: the thread has something else to do first, and a long move goes on later where it was broken off."""
+
+
 class _Outlet:
-    """The store as the thread sees it: opened when needed; after a failure closed, and tried ever more rarely."""
+    """The store as the thread sees it: opened when needed; after a failure closed, and tried ever more rarely.
+
+    Args:
+        journal, open_store, prune: as for `Drain`.
+        asked: whether the thread has something else to do first.
+    """
 
     def __init__(
-        self, journal: Journal, open_store: Callable[[], Store], prune: Callable[[Store], None] | None
+        self,
+        journal: Journal,
+        open_store: Callable[[], Store],
+        prune: Callable[[Store], None] | None,
+        asked: Callable[[], bool],
     ) -> None:
         self._journal = journal
         self._open_store = open_store
         self._prune = prune
+        self._asked = asked
         self._store: Store | None = None
         self._recover_at = 0.0
         self._prune_at = 0.0
         self._said: set[str] = set()
         self.pause_s = 0.0
 
-    def tend(self) -> None:
-        """What is done now and then: moving, looking for what dead processes left, pruning."""
-        if self.move() and time.monotonic() >= self._recover_at:
-            self._recover_at = time.monotonic() + _RECOVER_S
-            self._attempt(self._recover)
+    def tend(self) -> bool:
+        """What is done now and then: moving, looking for what dead processes left, pruning.
+
+        Returns:
+            False when it was broken off between two batches, because the thread was asked for something.
+        """
+        try:
+            if self._attempt(lambda: self._journal.drain(self._put_unless_asked)):
+                self._attempt(self._recover)
+        except _Asked:
+            return False
         if self._prune is not None and self._store is not None and time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + _PRUNE_S
             try:
                 self._prune(self._store)
-            except Exception as fault:  # noqa: BLE001 - retention is the host's no more than capture is
+            except Exception as fault:  # noqa: BLE001 - a fault in pruning says nothing about moving
                 guard.absorb("drain.prune", fault)
+        return True
 
     def _recover(self) -> None:
         """Moves what processes left that have died; what cannot be moved is said once of each."""
-        for owner, reason in recover(self._journal.directory, self._put, living=False, wait_s=0.0).left.items():
+        if time.monotonic() < self._recover_at:
+            return
+        directory = self._journal.directory
+        left = recover(directory, self._put_unless_asked, living=False, wait_s=0.0, gently=True).left
+        self._recover_at = time.monotonic() + _RECOVER_S
+        for owner, reason in left.items():
             if reason != BUSY and owner not in self._said:
                 self._said.add(owner)
-                _LOG.warning("spanglass: a journal in %s is left as it is: %s", self._journal.directory, reason)
+                _LOG.warning("spanglass: a journal in %s is left as it is: %s", directory, reason)
 
     def move(self) -> bool:
         """Empties the journal; False when it is not empty then."""
@@ -240,6 +266,11 @@ class _Outlet:
         whole = self._attempt(lambda: self._journal.close(self._put))
         self._close_store()
         return whole
+
+    def _put_unless_asked(self, entries: Sequence[Entry]) -> None:
+        if self._asked():
+            raise _Asked
+        self._put(entries)
 
     def _put(self, entries: Sequence[Entry]) -> None:
         if self._store is None:
@@ -253,6 +284,8 @@ class _Outlet:
     def _attempt(self, work: Callable[[], object]) -> bool:
         try:
             work()
+        except _Asked:
+            raise
         except Exception as fault:  # noqa: BLE001 - whatever a store raises, the entries are safe and wait
             if not self.pause_s:
                 _LOG.warning(

@@ -13,7 +13,7 @@ from spanglass.errors import JournalError
 from spanglass.journal.files import OwnerFiles, Place, owners, read_place
 from spanglass.journal.lock import FileLock
 from spanglass.journal.report import transferred
-from spanglass.journal.transfer import SWIFT, Tally, transfer
+from spanglass.journal.transfer import GENTLE, SWIFT, Limits, Tally, transfer
 from spanglass.model.entry import ExitEntry
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ class Recovery(NamedTuple):
     left: Mapping[str, str]
 
 
-def recover(directory: Path, put_many: PutMany, *, living: bool = True, wait_s: float = 2.0) -> Recovery:
+def recover(
+    directory: Path, put_many: PutMany, *, living: bool = True, wait_s: float = 2.0, gently: bool = False
+) -> Recovery:
     """Puts what lies in the journals of a directory.
 
     Args:
@@ -54,6 +56,7 @@ def recover(directory: Path, put_many: PutMany, *, living: bool = True, wait_s: 
         put_many: takes a batch of entries whole, or raises; it is not called when there is nothing to put.
         living: also drain the journals of processes that run.
         wait_s: how long to wait, per journal, for another process that drains it.
+        gently: in small batches, for a thread beside a host program.
 
     Raises:
         JournalError: the directory cannot be read.
@@ -64,7 +67,7 @@ def recover(directory: Path, put_many: PutMany, *, living: bool = True, wait_s: 
         >>> recover(Path("/nonexistent/journal"), print).entries
         0
     """
-    run = _Run(put_many, living, wait_s, Tally(), [], {})
+    run = _Run(put_many, living, wait_s, GENTLE if gently else SWIFT, Tally(), [], {})
     for owner, segments in sorted(_owners(directory).items()):
         files = OwnerFiles(directory, owner)
         try:
@@ -79,6 +82,7 @@ class _Run(NamedTuple):
     put_many: PutMany
     living: bool
     wait_s: float
+    limits: Limits
     tally: Tally
     gone: list[str]
     left: dict[str, str]
@@ -116,7 +120,7 @@ def _recover_living(files: OwnerFiles, run: _Run) -> None:
         run.left[files.owner] = BUSY
         return
     with drain:
-        _add(run, files, transfer(files, drain.fd, run.put_many, dead=False, limits=SWIFT))
+        _add(run, files, transfer(files, drain.fd, run.put_many, dead=False, limits=run.limits))
 
 
 def _recover_dead(files: OwnerFiles, life: FileLock, run: _Run) -> None:
@@ -128,7 +132,7 @@ def _recover_dead(files: OwnerFiles, life: FileLock, run: _Run) -> None:
     with drain:
         segments = files.segments()
         if segments or read_place(drain.fd) != Place():  # else it never came to write anything
-            _add(run, files, transfer(files, drain.fd, run.put_many, dead=True, limits=SWIFT))
+            _add(run, files, transfer(files, drain.fd, run.put_many, dead=True, limits=run.limits))
             run.put_many([ExitEntry(files.owner)])
             run.gone.append(files.owner)
         for number in segments:
