@@ -356,7 +356,7 @@ def put_in_force(settings: Settings) -> None:
 
 
 def default_state_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """``spanglass`` under the platform's user state directory (XDG base directories, Application Support, LocalAppData)."""
+    """``spanglass`` under the platform's user state directory (XDG, Application Support or LocalAppData)."""
     environ = os.environ if environ is None else environ
     home = Path(environ.get("HOME") or environ.get("USERPROFILE") or os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises
     if sys.platform == "win32":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
-from spanglass.model.record import ErrorInfo, Usage
+from spanglass.model.record import ErrorInfo
 from spanglass.place import current_place
 from spanglass.span.callspan import Answer, CallSpan
 from spanglass.wire.base import RequestView, ResponseView
@@ -254,7 +254,7 @@ class Call:
             response_model=view.response_model,
             response_id=view.response_id,
             finish_reasons=view.finish_reasons,
-            usage=view.usage or Usage(),
+            usage=view.usage,
             attempts=len(self._attempts),
             redactions=self._redactions,
             complete=not self._missing,

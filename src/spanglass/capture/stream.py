@@ -52,9 +52,9 @@ class StreamCopy:
         return self.open and not self._size
 
     @property
-    def is_long(self) -> bool:
-        """More than `LONG` bytes of it have been read."""
-        return self._size > self.LONG
+    def is_short(self) -> bool:
+        """No more than `LONG` bytes of it have been read."""
+        return self._size <= self.LONG
 
     def add(self, chunk: bytes) -> None:
         """One chunk went by."""

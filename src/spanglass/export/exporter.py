@@ -76,4 +76,4 @@ class SpanglassSpanExporter(SpanExporter):
 
 
 def _service(span: ReadableSpan) -> Any:
-    return span.resource.attributes.get("service.name", "") if span.resource is not None else ""
+    return span.resource.attributes.get("service.name", "")

@@ -93,7 +93,7 @@ class CallSpan:
         if not span.is_recording():
             return
         self._message_count = len(messages)
-        attributes: dict[str, Any] = {"spanglass.ref": self.ref}
+        attributes: Attributes = {"spanglass.ref": self.ref}
         if not self.adopted:
             attributes.update(request_attributes(options))
         if self._content:
@@ -106,7 +106,7 @@ class CallSpan:
             if system:
                 attributes["gen_ai.system_instructions"] = instructions_preview(system, self._limit)
                 attributes["gen_ai.system_instructions_ref"] = f"{place}messages"
-        span.set_attributes(attributes)
+        span.set_attributes(cast("dict[str, Any]", attributes))
         if self._content:
             events.emit_input(span, messages, self.started_at, whole=self._limit is None)
 
@@ -119,7 +119,7 @@ class CallSpan:
         """Says how the call ended, and ends the span unless it is another's."""
         span = self.span
         if span.is_recording():
-            span.set_attributes(self._answer_attributes(answer))
+            span.set_attributes(cast("dict[str, Any]", self._answer_attributes(answer)))
             if self._content and answer.output:
                 events.emit_output(span, answer.output, self._message_count, answer.ended_at, whole=self._limit is None)
             if answer.error is not None and not self.adopted:
@@ -127,8 +127,8 @@ class CallSpan:
         if not self.adopted:
             span.end(answer.ended_at)
 
-    def _answer_attributes(self, answer: Answer) -> dict[str, Any]:
-        attributes: dict[str, Any] = {
+    def _answer_attributes(self, answer: Answer) -> Attributes:
+        attributes: Attributes = {
             "spanglass.state": answer.state,
             "spanglass.attempts": answer.attempts,
             "spanglass.complete": answer.complete,

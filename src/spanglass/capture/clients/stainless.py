@@ -61,7 +61,7 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
         _return(scope)
         return result
 
-    # anthropic 2 traces itself in `request` and does the work in `_request`: inside, its span can be adopted whatever happens.
+    # anthropic 2 traces itself in `request` and works in `_request`: in there its span can be adopted whatever happens.
     method = "_request" if hasattr(module.SyncAPIClient, "_request") else "request"
     return [
         (module, name, wrapt.wrap_function_wrapper(module, name, wrapper))

@@ -8,7 +8,6 @@ passes everything on.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import wrapt
@@ -19,10 +18,11 @@ from spanglass.capture.exchange import Incoming, Outgoing
 from spanglass.capture.intake import begin
 from spanglass.capture.session import active
 from spanglass.capture.stream import StreamCopy
+from spanglass.capture.taps.httpx_stream import async_tee_class, request_tee, sync_tee_class
 from spanglass.guard import Boundary
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+    from collections.abc import Callable
     from contextvars import Token
     from types import ModuleType
 
@@ -37,10 +37,6 @@ _BEGIN = Boundary("tap.begin")
 _LEAVE = Boundary("tap.leave")
 _FAIL = Boundary("tap.fail")
 _ANSWER = Boundary("tap.answer")
-_CHUNK = Boundary("tap.chunk")
-_END = Boundary("tap.end")
-_HTTP_ERROR = 400
-_HURRY_S = 0.1
 _REQUEST_KEY = otel_context.create_key("spanglass-request")
 
 
@@ -73,7 +69,7 @@ def watch(request: Any) -> Watched | None:
     if attempt is None:
         return None
     if outgoing.body is None:
-        request.stream = _request_tee(request.stream, attempt)
+        request.stream = request_tee(request.stream, attempt)
     return Watched(session, attempt, request)
 
 
@@ -92,7 +88,7 @@ def receive(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy, Any
 
 def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
     """Patches ``module`` (httpx, httpx2); gives what `wrapt.unwrap_object` needs to take it back."""
-    sync_tee, async_tee = _tee_classes(module)
+    sync_tee, async_tee = sync_tee_class(module), async_tee_class(module)
 
     def send(wrapped: Any, _client: Any, args: Any, kwargs: Any) -> Any:
         watched = None
@@ -153,199 +149,3 @@ def _outgoing(request: Any) -> Outgoing:
 
 def _pairs(headers: Any) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw]
-
-
-class _Tee:
-    """What both tees share: the inner stream shows through, and being collected ends the copy."""
-
-    _inner: Any
-    _copy: StreamCopy
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def __del__(self) -> None:
-        copy: StreamCopy | None = self.__dict__.get("_copy")
-        if copy is not None and copy.open:
-            with _END:
-                copy.dropped()
-
-
-class _SyncChunks:
-    """Passes chunks on; a plain iterator, so that dropping it finalises nothing of ours."""
-
-    __slots__ = ("_add", "_copy", "_next", "_tee")
-
-    def __init__(self, inner: Iterator[bytes], copy: StreamCopy, tee: Any) -> None:
-        self._next = inner.__next__
-        self._copy = copy
-        self._add = copy.add
-        self._tee = tee
-
-    def __iter__(self) -> _SyncChunks:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            chunk = self._next()
-        except StopIteration:
-            with _END:
-                self._copy.ended()
-            raise
-        except BaseException as error:
-            with _END:
-                self._copy.broke(error)
-            raise
-        with _CHUNK:
-            self._add(chunk)
-        return chunk
-
-
-class _AsyncChunks:
-    """The async twin of `_SyncChunks`.
-
-    By its methods an async generator, as what it stands for is: httpx2 closes such a one when the host stops early, and
-    what nobody closes is closed by the event loop, several times at once.
-    """
-
-    __slots__ = ("_add", "_copy", "_inner", "_next", "_tee")
-
-    def __init__(self, inner: AsyncGenerator[bytes, Any], copy: StreamCopy, tee: Any) -> None:
-        self._inner = inner
-        self._next = inner.__anext__
-        self._copy = copy
-        self._add = copy.add
-        self._tee = tee
-
-    def __aiter__(self) -> _AsyncChunks:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            chunk = await self._next()
-        except StopAsyncIteration:
-            with _END:
-                self._copy.ended()
-            raise
-        except BaseException as error:
-            with _END:
-                self._copy.broke(error)
-            raise
-        with _CHUNK:
-            self._add(chunk)
-        return chunk
-
-    async def asend(self, value: Any) -> bytes:
-        return await self._inner.asend(value)
-
-    async def athrow(self, *error: Any) -> bytes:
-        return await self._inner.athrow(*error)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-def _tee_classes(module: Any) -> tuple[Any, Any]:
-    """Byte streams of ours that are byte streams of ``module``'s: the library checks that before it reads."""
-
-    class SyncTee(_Tee, module.SyncByteStream):  # type: ignore[misc]
-        def __init__(self, inner: Any, copy: StreamCopy, response: Any) -> None:
-            self._inner, self._copy = inner, copy
-            self._timeouts = _timeouts_of_an_error(response)
-
-        def __iter__(self) -> Any:
-            return _SyncChunks(iter(self._inner), self._copy, self)
-
-        def close(self) -> None:
-            if self._timeouts is not None and self._copy.unread:
-                with suppress(Exception), _Hurry(self._timeouts):
-                    for chunk in self:
-                        if self._copy.is_long:
-                            break
-                        del chunk
-            try:
-                self._inner.close()
-            finally:
-                with _END:
-                    self._copy.closed()
-
-    class AsyncTee(_Tee, module.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, inner: Any, copy: StreamCopy, response: Any) -> None:
-            self._inner, self._copy = inner, copy
-            self._timeouts = _timeouts_of_an_error(response)
-
-        def __aiter__(self) -> Any:
-            return _AsyncChunks(self._inner.__aiter__(), self._copy, self)
-
-        async def aclose(self) -> None:
-            if self._timeouts is not None and self._copy.unread:
-                with suppress(Exception), _Hurry(self._timeouts):
-                    async for chunk in self:
-                        if self._copy.is_long:
-                            break
-                        del chunk
-            try:
-                await self._inner.aclose()
-            finally:
-                with _END:
-                    self._copy.closed()
-
-    return SyncTee, AsyncTee
-
-
-class _Hurry:
-    """Reading within the time that is given to the rest of an error answer which the host closes unread.
-
-    SDKs close the answer to a failed attempt without reading why it failed, and then try again. Its few bytes are mostly
-    here already; what is not, is waited for `_HURRY_S` at most, by the library's own timeout (openai's async client
-    drains for as long before it closes).
-    """
-
-    def __init__(self, timeouts: dict[str, Any]) -> None:
-        self._timeouts = timeouts
-        self._before: Any = None
-
-    def __enter__(self) -> None:
-        self._before = self._timeouts.get("read")
-        self._timeouts["read"] = _HURRY_S
-
-    def __exit__(self, *_error: object) -> None:
-        self._timeouts["read"] = self._before
-
-
-def _timeouts_of_an_error(response: Any) -> dict[str, Any] | None:
-    """The request's timeouts, which the library asks at each read; None for an answer that is no short error."""
-    if response.status_code < _HTTP_ERROR:
-        return None
-    length = response.headers.get("content-length", "")
-    timeouts = response.request.extensions.get("timeout")
-    short = length.isdigit() and int(length) <= StreamCopy.LONG
-    return timeouts if short and isinstance(timeouts, dict) else None
-
-
-def _request_tee(inner: Any, attempt: Attempt) -> Any:
-    """A request body that the host generates, copied while it leaves."""
-    base = next(cls for cls in type(inner).__mro__ if cls.__name__ in ("SyncByteStream", "AsyncByteStream"))
-    if hasattr(inner, "__aiter__"):
-
-        class AsyncBody(base):  # type: ignore[misc, valid-type]
-            async def __aiter__(self) -> AsyncIterator[bytes]:
-                sent = []
-                async for chunk in inner:
-                    sent.append(chunk)
-                    yield chunk
-                with _END:
-                    attempt.body_sent(b"".join(sent))
-
-        return AsyncBody()
-
-    class SyncBody(base):  # type: ignore[misc, valid-type]
-        def __iter__(self) -> Iterator[bytes]:
-            sent = []
-            for chunk in inner:
-                sent.append(chunk)
-                yield chunk
-            with _END:
-                attempt.body_sent(b"".join(sent))
-
-    return SyncBody()

@@ -1,0 +1,222 @@
+"""Byte streams that copy what goes through them, in the shape that httpx and httpx2 demand of a stream.
+
+Invariant: each chunk goes on as the very object that came, and every exception as the one that was raised. The library
+checks the type of a stream before it reads, so the classes are made for the library that is handed in.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from spanglass.capture.stream import StreamCopy
+from spanglass.guard import Boundary
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+    from spanglass.capture.call import Attempt
+
+_CHUNK = Boundary("tap.chunk")
+_END = Boundary("tap.end")
+_HTTP_ERROR = 400
+_HURRY_S = 0.1
+
+
+class _Tee:
+    """What both tees share: the inner stream shows through, and being collected ends the copy."""
+
+    _inner: Any
+    _copy: StreamCopy
+
+    def __init__(self, inner: Any, copy: StreamCopy, response: Any) -> None:
+        self._inner = inner
+        self._copy = copy
+        timeouts = _timeouts_of_an_error(response)
+        self._hurry = None if timeouts is None else _Hurry(timeouts)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __del__(self) -> None:
+        copy: StreamCopy | None = self.__dict__.get("_copy")
+        if copy is not None and copy.open:
+            with _END:
+                copy.dropped()
+
+
+class _SyncChunks:
+    """Passes chunks on; a plain iterator, so that dropping it finalises nothing of ours."""
+
+    __slots__ = ("_add", "_copy", "_next", "_tee")
+
+    def __init__(self, inner: Iterator[bytes], copy: StreamCopy, tee: Any) -> None:
+        self._next = inner.__next__
+        self._copy = copy
+        self._add = copy.add
+        self._tee = tee
+
+    def __iter__(self) -> _SyncChunks:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            chunk = self._next()
+        except StopIteration:
+            with _END:
+                self._copy.ended()
+            raise
+        except BaseException as error:
+            with _END:
+                self._copy.broke(error)
+            raise
+        with _CHUNK:
+            self._add(chunk)
+        return chunk
+
+
+class _AsyncChunks:
+    """The async twin of `_SyncChunks`.
+
+    By its methods an async generator, as what it stands for is: httpx2 closes such a one when the host stops early, and
+    what nobody closes is closed by the event loop, several times at once.
+    """
+
+    __slots__ = ("_add", "_copy", "_inner", "_next", "_tee")
+
+    def __init__(self, inner: AsyncGenerator[bytes, Any], copy: StreamCopy, tee: Any) -> None:
+        self._inner = inner
+        self._next = inner.__anext__
+        self._copy = copy
+        self._add = copy.add
+        self._tee = tee
+
+    def __aiter__(self) -> _AsyncChunks:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._next()
+        except StopAsyncIteration:
+            with _END:
+                self._copy.ended()
+            raise
+        except BaseException as error:
+            with _END:
+                self._copy.broke(error)
+            raise
+        with _CHUNK:
+            self._add(chunk)
+        return chunk
+
+    async def asend(self, value: Any) -> bytes:
+        return await self._inner.asend(value)
+
+    async def athrow(self, *error: Any) -> bytes:
+        return await self._inner.athrow(*error)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def sync_tee_class(module: Any) -> Any:
+    """The byte stream of ``module``'s sync responses that copies what goes through it."""
+
+    class SyncTee(_Tee, module.SyncByteStream):  # type: ignore[misc]
+        def __iter__(self) -> Any:
+            return _SyncChunks(iter(self._inner), self._copy, self)
+
+        def close(self) -> None:
+            if self._hurry is not None and self._copy.unread:
+                # Whatever goes wrong with what the host does not want is no fault; the record says what is missing.
+                with suppress(Exception), self._hurry:
+                    for _ in self:
+                        if not self._copy.is_short:
+                            break
+            try:
+                self._inner.close()
+            finally:
+                with _END:
+                    self._copy.closed()
+
+    return SyncTee
+
+
+def async_tee_class(module: Any) -> Any:
+    """The async twin of `sync_tee_class`."""
+
+    class AsyncTee(_Tee, module.AsyncByteStream):  # type: ignore[misc]
+        def __aiter__(self) -> Any:
+            return _AsyncChunks(self._inner.__aiter__(), self._copy, self)
+
+        async def aclose(self) -> None:
+            if self._hurry is not None and self._copy.unread:
+                with suppress(Exception), self._hurry:
+                    async for _ in self:
+                        if not self._copy.is_short:
+                            break
+            try:
+                await self._inner.aclose()
+            finally:
+                with _END:
+                    self._copy.closed()
+
+    return AsyncTee
+
+
+class _Hurry:
+    """Reading within the time that is given to the rest of an error answer which the host closes unread.
+
+    SDKs close the answer to a failed attempt without reading why it failed, and then try again. Its few bytes are
+    mostly here already; for what is not, each read waits `_HURRY_S` at most, by the library's own timeout. (openai 3's
+    async client drains for as long before it closes.)
+    """
+
+    def __init__(self, timeouts: dict[str, Any]) -> None:
+        self._timeouts = timeouts
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        self._before = self._timeouts.get("read")
+        self._timeouts["read"] = _HURRY_S
+
+    def __exit__(self, *_error: object) -> None:
+        self._timeouts["read"] = self._before
+
+
+def _timeouts_of_an_error(response: Any) -> dict[str, Any] | None:
+    """The request's timeouts, which the library asks at each read; None for an answer that is no short error."""
+    if response.status_code < _HTTP_ERROR:
+        return None
+    length = response.headers.get("content-length", "")
+    timeouts = response.request.extensions.get("timeout")
+    short = length.isdigit() and int(length) <= StreamCopy.LONG
+    return timeouts if short and isinstance(timeouts, dict) else None
+
+
+def request_tee(inner: Any, attempt: Attempt) -> Any:
+    """A request body that the host generates, copied while it leaves."""
+    base = next(cls for cls in type(inner).__mro__ if cls.__name__ in ("SyncByteStream", "AsyncByteStream"))
+    if hasattr(inner, "__aiter__"):
+
+        class AsyncBody(base):  # type: ignore[misc, valid-type]
+            async def __aiter__(self) -> AsyncIterator[bytes]:
+                sent = []
+                async for chunk in inner:
+                    sent.append(chunk)
+                    yield chunk
+                with _END:
+                    attempt.body_sent(b"".join(sent))
+
+        return AsyncBody()
+
+    class SyncBody(base):  # type: ignore[misc, valid-type]
+        def __iter__(self) -> Iterator[bytes]:
+            sent = []
+            for chunk in inner:
+                sent.append(chunk)
+                yield chunk
+            with _END:
+                attempt.body_sent(b"".join(sent))
+
+    return SyncBody()
