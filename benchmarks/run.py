@@ -31,9 +31,7 @@ def main() -> int:
     print(table(figures))
     processors = os.cpu_count() or 1
     if os.getloadavg()[1] > processors:
-        print(
-            f"\nNOT TO BE TRUSTED: a load of {os.getloadavg()[1]:.1f} on {processors} processors; run it on a quiet machine"
-        )
+        print(f"\nNOT TO BE TRUSTED: the load was {os.getloadavg()[1]:.1f} on {processors} processors")
     if options.json is not None:
         options.json.write_text(as_json(figures, quick=options.quick), encoding="utf-8")
     return 0
