@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from spanglass.errors import Ambiguous
-from spanglass.read.plain import plain, plain_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,9 +60,7 @@ class Output:
         candidates = list(failure.candidates) if isinstance(failure, Ambiguous) else []
         if not self.as_json:
             if failure is not None:
-                _say(message)
-                for candidate in candidates:
-                    sys.stderr.write(f"  {plain_line(candidate)}\n")
+                _say("\n  ".join((message, *candidates)))
             return
         said: dict[str, Any] = {}
         if failure is not None:
@@ -92,4 +89,6 @@ def encode(value: Any) -> str:
 
 
 def _say(line: str) -> None:
+    from spanglass.read.plain import plain  # here, because `run` starts sooner without the room that it is in
+
     sys.stderr.write(f"spanglass: {plain(line)}\n")
