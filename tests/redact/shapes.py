@@ -205,7 +205,7 @@ LOOKALIKES = (
     "resp_67ccd3a9da748190baa7f1570fe91ac604becb25c45c1d41 msg_01XFDUDYJgAACzvnptvVoYEL req_011CSHoEeqs5C35K2UUqR7Fy",
     "fc_67ccd3acc8d48190a77525dc6de64b4104becb25c45c1d41 rs_68af4030592c81938ec0a5fbab4a3e9f",
     "file-AbCdEf0123456789ABCDEFghij asst_AbCdEf0123456789ABCDEFgh thread_AbCdEf0123456789ABCDEFgh run_AbCdEf01",
-    "gpt-4o-2024-08-06 claude-opus-4-20250514 gemini-2.5-flash-preview-05-20 llama-3.1-sonar-large-128k pplx-70b-online",
+    "gpt-4o-2024-08-06 claude-opus-4-20250514 gemini-2.5-flash-preview-05-20 llama-3.1-sonar-128k pplx-70b-online",
     "123e4567-e89b-12d3-a456-426614174000 and d41d8cd98f00b204e9800998ecf8427e",
     "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",

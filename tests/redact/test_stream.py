@@ -7,7 +7,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redact.shapes import SHAPES
@@ -169,6 +169,7 @@ def test_a_binary_event_stream_without_credentials_is_the_very_same_object() -> 
         assert REDACTOR.body(body, "application/vnd.amazon.eventstream")[0] is body
 
 
+@settings(deadline=None)
 @given(
     secret=st.sampled_from(SHAPES).filter(lambda shape: not shape.kept).map(lambda shape: shape.make()),
     cuts=st.lists(st.integers(1, 12), min_size=1, max_size=40),

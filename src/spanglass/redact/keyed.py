@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanglass.redact.finding import MASK, Span, Text, is_credential_like, is_masked
 from spanglass.redact.key import flat
-from spanglass.redact.literal import Value, backslashes, decode, read_value
+from spanglass.redact.literal import Value, backslashes, decode, enclosing_end, read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +83,8 @@ class KeyFinder:
             if scope and not subscript:
                 yield from _assigned(text, at, name, scope)
             return
+        if quote == b"'" and text.strict:
+            text = text._replace(data=data[: enclosing_end(data, end)])
         run = backslashes(head, len(head) - 1)
         last = len(head) - 1 - run
         opening = head.rfind(quote, 0, last)

@@ -11,10 +11,10 @@ import re
 from typing import Any, NamedTuple
 
 _BACKSLASH = 0x5C
-_DOUBLE = 0x22
 _SCALAR = re.compile(rb"""[^\s,}\]\\"'()]+""")
 _QUOTE = re.compile(rb"""[bBrRuUfF]{0,2}(\\*)(["'])""")
 _STRUCTURE = re.compile(rb"""["'{}\[\]]""")
+_DOUBLE_QUOTE = re.compile(rb'"')
 _SPACE = re.compile(rb"(?:\s|\\+[nrt])*")
 
 
@@ -83,7 +83,7 @@ def read_value(data: bytes, at: int, key_quote: bytes, escapes: int, *, strict: 
         at: the place after the colon.
         key_quote: the quote around the key, and so the one to expect inside the value.
         escapes: how many backslashes the key's quotes had.
-        strict: the text is JSON, in which a bare double quote ends whatever is inside a string.
+        strict: the text is JSON, so that a backslash before a single quote is written twice.
     """
     skipped = _SPACE.match(data, at)
     at = skipped.end() if skipped else at
@@ -101,12 +101,7 @@ def _read_string(data: bytes, opened: re.Match[bytes], key_quote: bytes, escapes
     run, quote = len(opened[1]), opened[2]
     if quote == key_quote and run != escapes:
         return None
-    if strict and quote == b'"' and key_quote == b"'" and run == 0:
-        return None
     end, after = string_end(data, opened.end(), quote, run, strict=strict)
-    if strict and quote == b"'":
-        outer, _ = string_end(data, opened.end(), b'"', 0)
-        end, after = min(end, outer), min(after, outer)
     return Value("string", opened.end(), end, after, quote)
 
 
@@ -121,13 +116,29 @@ def _container_end(data: bytes, at: int, quote: bytes, escapes: int, *, strict: 
             if char == b"'" and quote == b'"':
                 continue
             run = backslashes(data, at - 1)
-            if char == b'"' and (run < escapes or (strict and quote == b"'" and run == 0)):
+            if char == quote == b'"' and run < escapes:
                 return at - 1 - run
             _, at = string_end(data, at, char, run, strict=strict)
         else:
             depth += 1 if char in b"{[" else -1
             if depth == 0:
                 return at
+
+
+def enclosing_end(data: bytes, at: int) -> int:
+    """Where the JSON string around ``at`` ends: the innermost, if that string holds JSON which has strings itself."""
+    start = data.rfind(b'"', 0, at)
+    while start >= 0 and backslashes(data, start) % 2:
+        start = data.rfind(b'"', 0, start)
+    escapes = 0
+    while data[start + 1 : at].lstrip()[:1] in (b"{", b"["):
+        inner = 2 * escapes + 1
+        quotes = (found.start() for found in _DOUBLE_QUOTE.finditer(data, start + 1, at))
+        delimiters = [place for place in quotes if _closes(backslashes(data, place), inner) == inner]
+        if len(delimiters) % 2 == 0:
+            break
+        start, escapes = delimiters[-1], inner
+    return string_end(data, at, b'"', escapes)[0]
 
 
 def decode(raw: bytes, escapes: int) -> Any:
