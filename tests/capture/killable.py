@@ -1,7 +1,7 @@
 """A program that is killed in the middle of its calls: ``python -m capture.killable URL STATE_DIR POINT COUNT``.
 
-Invariant: it warms up once and forks for each kill, so that many kills cost little; spanglass is installed anew after the
-fork, as in a process of its own. It prints one line of JSON for each child and waits for them all.
+Invariant: it warms up once and forks for each kill, so that many kills cost little; spanglass is installed anew in each
+child, as in a process of its own. It prints one line of JSON for each child and waits for them all.
 
 POINT is where the child is: ``headers`` waits for an answer until it is killed from outside; ``stream`` and ``return``
 kill themselves after the second event and right after the call; ``loop`` calls until it is killed from outside.
