@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from redact.shapes import LOOKALIKES, SHAPES, basic, private_key
 
+from redact.shapes import LOOKALIKES, SHAPES, basic, private_key
 from spanglass.redact import REDACTED, Redactor
 from spanglass.redact.engine import Anchor, HyperscanEngine, ReEngine, make_engine
 
@@ -26,8 +26,40 @@ ANCHORS = FAST._anchors
 BOTH = HyperscanEngine(hyperscan, ANCHORS, None), ReEngine(ANCHORS)
 
 _PIECES = [shape.make() for shape in SHAPES] + list(LOOKALIKES) + [private_key(), f"basic {basic()}"]
-_WORDS = ["token", '"token"', "password", "api_key", "headers", "auth", '"', "'", ":", "=", " ", "{", "[", "]", "\\", "\\/"]
-_WORDS += ["\\u0073k-", "://", "u:p@h", "?sig=", "&key=", "\n", "logprob", ",", "0123456789", "abcdefghijkl", "}", "é", "sk-", "X"]
+_WORDS = [
+    "token",
+    '"token"',
+    "password",
+    "api_key",
+    "headers",
+    "auth",
+    '"',
+    "'",
+    ":",
+    "=",
+    " ",
+    "{",
+    "[",
+    "]",
+    "\\",
+    "\\/",
+]
+_WORDS += [
+    "\\u0073k-",
+    "://",
+    "u:p@h",
+    "?sig=",
+    "&key=",
+    "\n",
+    "logprob",
+    ",",
+    "0123456789",
+    "abcdefghijkl",
+    "}",
+    "é",
+    "sk-",
+    "X",
+]
 TEXTS = st.lists(st.sampled_from(_WORDS) | st.sampled_from(_PIECES) | st.text(max_size=8), max_size=24).map("".join)
 
 
