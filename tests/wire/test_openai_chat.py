@@ -117,6 +117,19 @@ MESSAGES: dict[str, tuple[Any, ChatMessage]] = {
             "assistant", tool_calls=[{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
         ),
     ),
+    "a function that is none": (
+        {"role": "assistant", "function_call": {"function": None, "id": "x"}},
+        ChatMessage(
+            "assistant",
+            tool_calls=[
+                {
+                    "id": None,
+                    "type": "function",
+                    "function": {"function": None, "id": "x", "name": None, "arguments": ""},
+                }
+            ],
+        ),
+    ),
     "legacy function result": (
         {"role": "function", "name": "f", "content": "4"},
         ChatMessage("function", "4", name="f"),

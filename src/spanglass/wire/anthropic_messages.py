@@ -19,7 +19,8 @@ from spanglass.model.record import Usage
 from spanglass.wire.anthropic_stream import join_events
 from spanglass.wire.base import RequestView, ResponseView, filled, split_thinking, take, text
 from spanglass.wire.error import error_of, read_error
-from spanglass.wire.jsontext import decode, json_text
+from spanglass.wire.jsontext import decode
+from spanglass.wire.openai_chat_tools import tool_call
 from spanglass.wire.usage import read_exclusive_usage
 
 if TYPE_CHECKING:
@@ -105,16 +106,9 @@ def _read_blocks(role: str, blocks: list[Any]) -> ChatMessage:
 
 def _read_tool_use(block: JsonObject) -> JsonObject:
     """A tool call, with all else that the block says."""
-    kind, given = block.get("type"), block.get("input")
-    return {
-        "id": block.get("id"),
-        "type": "function" if kind == "tool_use" else kind,
-        "function": {
-            "name": block.get("name"),
-            "arguments": given if isinstance(given, str) else "" if given is None else json_text(given),
-        },
-        **{key: value for key, value in block.items() if key not in _CALL_FIELDS},
-    }
+    kind = "function" if block["type"] == "tool_use" else block["type"]
+    rest = {key: value for key, value in block.items() if key not in _CALL_FIELDS}
+    return tool_call(block.get("id"), kind, block.get("name"), block.get("input"), rest)
 
 
 def read_response(payload: JsonObject) -> ResponseView:

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
     from spanglass.model import JsonObject
 
 _HEAD = ("id", "type", "index", "function", "custom")
-_FUNCTION = ("name", "arguments", "input")
+_SHAPE = ("id", "type", "function")
 
 
-def tool_call(call_id: Any, kind: Any, name: Any, arguments: Any, rest: JsonObject | None = None) -> JsonObject:
-    """A tool call in the vocabulary's shape; arguments that are no text are written as JSON."""
+def tool_call(call_id: Any, kind: Any, name: Any, arguments: Any, rest: JsonObject) -> JsonObject:
+    """A tool call in the vocabulary's shape; arguments that are no text are written as JSON.
+
+    What ``rest`` says beyond the shape stays in the call; under a name of the shape, in its function.
+    """
     if not isinstance(arguments, str):
         arguments = "" if arguments is None else json_text(arguments)
+    inner = {key: value for key, value in rest.items() if key in _SHAPE}
     return {
         "id": call_id,
         "type": kind or "function",
-        "function": {"name": name, "arguments": arguments},
-        **(rest or {}),
+        "function": {**inner, "name": name, "arguments": arguments},
+        **{key: value for key, value in rest.items() if key not in _SHAPE},
     }
 
 
@@ -39,6 +43,7 @@ def read_tool_call(call: JsonObject) -> JsonObject:
     for key in ("function", "custom"):  # a custom tool's input is its arguments; some servers write the fields flat
         if isinstance(rest.get(key), dict):
             rest = {**rest.pop(key), **rest}
+            break
     arguments = rest.pop("arguments", None)
     arguments = rest.pop("input", None) if arguments is None else arguments
     return tool_call(call.get("id"), call.get("type"), rest.pop("name", None), arguments, rest)

@@ -87,7 +87,7 @@ def _take_call(kind: str, rest: JsonObject) -> JsonObject:
     arguments = rest.pop("arguments", None)
     if kind == "custom_tool_call" or arguments is None:
         arguments = rest.pop("input", arguments)
-    return tool_call(take(rest, "call_id"), _CALLS[kind], take(rest, "name"), arguments)
+    return tool_call(take(rest, "call_id"), _CALLS[kind], take(rest, "name"), arguments, {})
 
 
 def _split_reasoning(item: JsonObject) -> tuple[str | None, JsonObject]:
@@ -131,7 +131,7 @@ def _read_output(items: list[Any]) -> list[ChatMessage]:
         elif kind in _CALLS:
             rest = {key: value for key, value in fields.items() if key not in ("type", "id", "status")}
             call = _take_call(kind, rest)
-            calls.append({**call, **filled(rest)})
+            calls.append({**filled(rest), **call})
         elif kind == "reasoning":
             reasoning, left = _split_reasoning(fields)
             thoughts.append(reasoning or "")
