@@ -98,7 +98,8 @@ def journals(settings: Settings) -> Iterator[Check]:
         told = f"{size(sum(behind.values()))} of {counted(len(behind), 'journal')}"
         yield Check("journals", str(directory), "note", f"{told} wait for the store; 'spanglass ls' moves it there")
     else:
-        yield Check("journals", str(directory), "ok", f"{counted(len(waiting), 'journal')}, all drained")
+        told = f"{counted(len(waiting), 'journal')}, all drained" if waiting else "none"
+        yield Check("journals", str(directory), "ok", told)
     for path in dead:
         lines = _lines(path)
         told = f"{counted(lines, 'entry', 'entries')} that no store took"
