@@ -82,7 +82,7 @@ def share(weights: Sequence[int], total: int) -> list[int]:
 
     Example:
         >>> share([1, 1, 2], 9)
-        [3, 2, 4]
+        [2, 2, 5]
     """
     whole = sum(weights)
     if not weights or whole == 0:
