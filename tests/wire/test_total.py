@@ -85,7 +85,7 @@ bodies = st.binary(max_size=60) | jsons | streams
 
 
 @every_format
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(body=bodies, content_type=st.sampled_from(CONTENT_TYPES), status=st.sampled_from([200, 400, 503]))
 def test_any_body_gives_a_view(wire_format: str, body: bytes, content_type: str, status: int) -> None:
     request = read_request(wire_format, body)
@@ -102,7 +102,7 @@ def test_any_body_gives_a_view(wire_format: str, body: bytes, content_type: str,
     assert response.error is None or response.error.message
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(body=objects)
 @every_format
 def test_no_string_of_a_request_is_lost(wire_format: str, body: dict[str, Any]) -> None:
