@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from spanglass.capture.session import Session
     from spanglass.settings import CaptureUrl
 
+#: Formats whose path other services use as well (``/v1/messages`` sends text messages, too).
+_SHARED_PATHS = frozenset({"anthropic_messages"})
 #: Whose API a format is, where neither the host nor the SDK tells.
 _PROVIDERS = {
     "openai_chat": "openai",
@@ -70,8 +72,11 @@ def find_route(session: Session, outgoing: Outgoing) -> Route | None:
         if named is not None:
             return named
     found = route(outgoing.method, outgoing.host, outgoing.path)
-    if found is None and outgoing.body is not None and looks_like_llm(outgoing.body):
+    body = outgoing.body
+    if found is None and body is not None and looks_like_llm(body):
         return Route("opaque", None, "chat")
+    if found is not None and found.provider is None and found.format in _SHARED_PATHS:
+        return found if body is None or looks_like_llm(body) else None
     return found
 
 
