@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -79,7 +81,9 @@ def demo() -> str:
     environ = {name: value for name, value in os.environ.items() if name not in {"DEMO_LIVE", "OPENAI_API_KEY"}}
     environ |= {"COLUMNS": "100", "NO_COLOR": "1"}
     command = [sys.executable, "examples/demo.py"]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    with tempfile.TemporaryDirectory() as away:  # it empties the directory that it writes to: not one in use
+        shutil.copytree(ROOT / "examples", Path(away, "examples"))
+        done = subprocess.run(command, cwd=away, env=environ, capture_output=True, text=True, check=True)  # noqa: S603 - ours
     shown = done.stdout.partition("\nThe others:")[0].strip()
     return "```text\n" + "\n".join(line.rstrip() for line in shown.splitlines()) + "\n```"
 
