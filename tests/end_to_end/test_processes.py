@@ -26,6 +26,7 @@ for number in range(3):
     pid = os.fork()
     if pid == 0:
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # no exit handlers, as many servers do it
+        client = openai.OpenAI(max_retries=0)  # connections must not be shared across a fork
         for call in range(4):
             ask(f"worker {number}, call {call}")
         os.write(tell, b"x")
@@ -42,9 +43,11 @@ for pid in workers:
 FORK = """
 ask("before")
 pid = os.fork()
-ask("in the child" if pid == 0 else "in the parent")
 if pid == 0:
+    client = openai.OpenAI(max_retries=0)
+    ask("in the child")
     sys.exit(0)
+ask("in the parent")
 os.waitpid(pid, 0)
 ask("after")
 """
