@@ -14,6 +14,7 @@ from spanglass.errors import Ambiguous, ConfigurationError, NotFound, StoreCorru
 from spanglass.model.entry import EnvelopeEntry
 from spanglass.read import open_reader
 from spanglass.read.reader import Reader
+from spanglass.settings import put_in_force
 from spanglass.store import open_store
 
 if TYPE_CHECKING:
@@ -223,13 +224,23 @@ def test_arguments_of_open_reader_win_over_the_settings(settings: Settings, tmp_
         open_reader(settings, store="spanglass.db")
 
 
-def test_the_functions_read_what_is_configured_and_follow_when_that_changes(settings: Settings, tmp_path: Path) -> None:
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The functions of the room, in a process in which nothing was installed yet."""
+    monkeypatch.setattr("spanglass.settings._in_force", None)
+    yield
+    read.close()
+
+
+def test_the_functions_read_where_the_settings_in_force_say_and_follow_when_they_change(
+    functions: None, settings: Settings, tmp_path: Path
+) -> None:
     elsewhere = settings_in(tmp_path / "elsewhere")
     store_calls(settings, [Made(workflow="w", step="s")])
     store_calls(elsewhere, [Made(answer="Elsewhere it is dry.", workflow="w", step="s")])
     answers = []
     for one in (settings, elsewhere):
-        read.configure(one)
+        put_in_force(one)
         records = [
             read.fetch(SPAN),
             read.context_window(SPAN),
@@ -238,32 +249,28 @@ def test_the_functions_read_what_is_configured_and_follow_when_that_changes(sett
             read.logs_for_workflow("w")[0],
         ]
         answers.append({record.output[0].content for record in records})
-    read.configure(None)
-    read.close()
     assert answers == [{"Rain, 11 degrees."}, {"Elsewhere it is dry."}]
 
 
-def test_the_functions_follow_the_environment_when_nothing_is_configured(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_the_functions_follow_the_environment_when_nothing_is_installed(
+    functions: None, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     store_calls(settings, [Made()])
+    monkeypatch.setenv("SPANGLASS_STATE_DIR", str(tmp_path / "empty"))
     with pytest.raises(StoreMissing):
         read.fetch(SPAN)
     monkeypatch.setenv("SPANGLASS_STATE_DIR", str(settings.state_dir))
     assert read.fetch(SPAN).span_id == SPAN
-    read.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_reads_with_a_reader_of_its_own(settings: Settings) -> None:
+def test_a_forked_child_reads_with_a_reader_of_its_own(functions: None, settings: Settings) -> None:
     store_calls(settings, [Made()])
-    read.configure(settings)
+    put_in_force(settings)
     assert read.fetch(SPAN).span_id == SPAN
     child = os.fork()
     if child == 0:
         os._exit(0 if read.fetch(SPAN).span_id == SPAN else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert read.fetch(SPAN).span_id == SPAN
-    read.configure(None)
-    read.close()

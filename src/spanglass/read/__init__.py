@@ -9,7 +9,6 @@ from __future__ import annotations
 from spanglass.read.reader import (
     Reader,
     close,
-    configure,
     context_window,
     fetch,
     log_for_step,
@@ -22,7 +21,6 @@ from spanglass.read.window import format_context_window
 __all__ = [
     "Reader",
     "close",
-    "configure",
     "context_window",
     "fetch",
     "format_context_window",

@@ -303,19 +303,15 @@ def open_reader(
 
 
 class _Current:
-    """The reader behind the functions below: one a process and set of settings."""
+    """The reader behind the functions below, which read where the settings in force say: one a process."""
 
     def __init__(self) -> None:
-        self.configured: Settings | None = None
         self._reader: Reader | None = None
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
-    def configure(self, settings: Settings | None) -> None:
-        self.configured = settings
-
     def reader(self) -> Reader:
-        settings = self.configured or in_force()
+        settings = in_force()
         with self._lock:
             if self._pid != os.getpid():  # a database connection must not cross a fork, not even to be closed
                 self._reader, self._pid = None, os.getpid()
@@ -335,11 +331,6 @@ class _Current:
 
 _CURRENT = _Current()
 atexit.register(_CURRENT.close)
-
-
-def configure(settings: Settings | None) -> None:
-    """Makes the functions below read what ``settings`` name; None: what the environment names at each read."""
-    _CURRENT.configure(settings)
 
 
 def close() -> None:
