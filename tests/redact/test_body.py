@@ -335,3 +335,24 @@ def test_a_fault_of_ours_drops_what_could_not_be_judged(monkeypatch: pytest.Monk
     assert redactor.headers([("a", "b")]) == ([("a", FAILED)], 1)
     assert redactor.value("a", "b") == (FAILED, 1)
     assert guard.faults() == {"redact.body": 1, "redact.text": 3, "redact.url": 1}
+
+
+def test_hostile_bodies_are_masked_like_any_other() -> None:
+    backslashes = "\\\\" * 20_000
+    hostile = [
+        f'{{"token":"abc","a":"{backslashes}"' * 3,
+        '{"a":"' + "'headers': {" * 2_000,
+        '"token":"a",' * 5_000,
+        "-----BEGIN PRIVATE KEY-----" * 2_000,
+        "://a@" * 5_000,
+        "password=" * 5_000,
+        '{"secret":{' * 2_000,
+        '{"password":{"type":"object","properties":' * 500 + "{}" + "}}" * 500,
+        '{"a":"' + "sk-aaaa-bbb-ccc-ddd-" * 2_000,
+        "eyJabc-" * 5_000,
+        "\\u0041" * 20_000,
+        "\\u005c" + "u005c" * 64 + "u0041",
+    ]
+    for text in hostile:
+        masked, _ = REDACTOR.body(text.encode())
+        assert REDACTOR.body(masked)[0] == masked

@@ -112,6 +112,7 @@ def find_userinfo(text: Text, end: int) -> Iterator[Span]:
 _DIGIT = re.compile(rb"[0-9]")
 _LETTER = re.compile(rb"[A-Za-z]")
 _FEW = 2
+_JUDGED = 256
 _PARAMETER = re.compile(rb"""[^&\s"'<>\\#]+""")
 
 
@@ -127,8 +128,8 @@ def find_parameter(text: Text, end: int) -> Iterator[Span]:
 
 def is_credential_like(value: bytes, least: int = 12) -> bool:
     """Whether a value is long enough, and mixed enough, to be a credential rather than a name or a word."""
-    digits = len(_DIGIT.findall(value))
-    return len(value) >= least and digits >= _FEW and len(_LETTER.findall(value)) >= _FEW
+    head = value[:_JUDGED]
+    return len(value) >= least and len(_DIGIT.findall(head)) >= _FEW and len(_LETTER.findall(head)) >= _FEW
 
 
 #: Expressions, without regard to case, that end where these finders begin.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanglass.redact.finding import MASK, Span, Text, is_credential_like, is_masked
 from spanglass.redact.key import flat
-from spanglass.redact.literal import Value, backslashes, decode, enclosing_end, read_value
+from spanglass.redact.literal import Value, backslashes, decode, enclosing_end, read_value, skip_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +29,14 @@ _QUOTES = (b'"', b"'")
 _BARE_KEY = re.compile(rb"[A-Za-z0-9_.-]+\Z")
 _BARE_VALUE = re.compile(rb"""[^\s&;,"'<>(){}\[\]\\|`]+""")
 _OPENING = re.compile(rb"""[=>]?[ \t]*(?:[bBrRuUfF]{0,2}(\\*)(["']))?""")
+_LONGEST = 8192
 _LINE = re.compile(rb"""[^\r\n"\\]+""")
 _LINE_NAMES = ("authorization", "cookie")
 _NOTHING = frozenset((b"", b"true", b"false", b"null", b"none", b"nil", b"undefined"))
 _NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*\Z")
 
 _LOGPROB = rb"""\\*"(?:raw_)?log_?prob(?:ability)?\\*"\s*:"""
-_SIBLING = rb"""\\*"[\w-]+\\*"\s*:\s*(?:\[[^\[\]{}]*\]|\\*"(?:[^"\\]|\\[^"])*\\*"|[-+\w.]+)"""
+_SIBLING = rb"""\\*"[\w-]+\\*"\s*:\s*(?:\[[^\[\]{}]*\]|\\*"(?:[^"\\]|\\+[^"\\])*\\*"|[-+\w.]+)"""
 _LOGPROB_AFTER = re.compile(
     rb"(?:\s*,\s*" + _SIBLING + rb"){0,6}?\s*,\s*(?:" + _LOGPROB + rb"""|\\*"top_logprobs\\*"\s*:\s*\[)""",
     re.IGNORECASE,
@@ -51,6 +52,7 @@ _SCHEMA_WORDS = frozenset(
     "readOnly writeOnly contentEncoding contentMediaType propertyOrdering minProperties maxProperties "
     "patternProperties".split()
 )
+_SCHEMA_SIZE = 1 << 16
 _SCHEMA_VALUE = re.compile(rb"""(\\*)"(?:default|const|examples?)\\*"\s*:""")
 
 
@@ -109,6 +111,7 @@ class LateKeyFinder(KeyFinder):
             whole = self._match(text.data, found.start(1)) or self._match(text.data, max(0, found.start(1) - 1))
             if whole and whole.end() == end:
                 yield from super().__call__(text, found.end())
+                return
 
 
 def _name(raw: bytes) -> str:
@@ -123,6 +126,9 @@ def _name(raw: bytes) -> str:
 
 def _under(text: Text, at: int, key: _Key) -> Iterator[Span]:
     """The value under a quoted key."""
+    at = skip_space(text.data, at)
+    if key.scope == "text" and text.data[at : at + 1] in (b"{", b"["):
+        return
     value = read_value(text.data, at, key.quote, key.escapes, strict=text.strict)
     if value is None:
         return
@@ -143,7 +149,7 @@ def _container(text: Text, value: Value, key: _Key) -> Iterator[Span]:
     if _is_schema_text(text.data[value.start : value.end], key.escapes):
         for found in _SCHEMA_VALUE.finditer(text.data, value.start, value.end):
             yield from _under(text, found.end(), key._replace(scope="any", escapes=len(found[1])))
-    elif key.scope != "text":
+    else:
         yield Span(value.start, value.end, _quoted(key))
 
 
@@ -154,8 +160,8 @@ def _quoted(key: _Key) -> bytes:
 
 def _is_schema_text(raw: bytes, escapes: int) -> bool:
     try:
-        return is_schema(decode(raw, escapes))
-    except ValueError:
+        return len(raw) <= _SCHEMA_SIZE and is_schema(decode(raw, escapes))
+    except (ValueError, RecursionError):
         return False
 
 
@@ -179,7 +185,7 @@ def _is_logprob(data: bytes, key: _Key, value: Value) -> bool:
     last = head.rfind(b"prob")
     if last >= 0 and _LOGPROB_BEFORE.match(head, last):
         return True
-    return _LOGPROB_AFTER.match(data, value.after) is not None
+    return _LOGPROB_AFTER.match(data, value.after, value.after + _LOGPROB_WINDOW) is not None
 
 
 def _assigned(text: Text, at: int, name: str, scope: Scope) -> Iterator[Span]:
@@ -197,7 +203,7 @@ def _assigned(text: Text, at: int, name: str, scope: Scope) -> Iterator[Span]:
             yield Span(value.start, value.end)
         return
     start = opened.end() if opened else at + 1
-    bare = (_LINE if _is_line(text, at, name) else _BARE_VALUE).match(data, start)
+    bare = (_LINE if _is_line(text, at, name) else _BARE_VALUE).match(data, start, start + _LONGEST)
     if bare and _is_assigned_value(text, at, name, bare):
         yield Span(start, start + len(bare[0].rstrip()))
 

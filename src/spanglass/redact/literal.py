@@ -15,6 +15,7 @@ _SCALAR = re.compile(rb"""[^\s,}\]\\"'()]+""")
 _QUOTE = re.compile(rb"""[bBrRuUfF]{0,2}(\\*)(["'])""")
 _STRUCTURE = re.compile(rb"""["'{}\[\]]""")
 _DOUBLE_QUOTE = re.compile(rb'"')
+_LEAD = 64
 _SPACE = re.compile(rb"(?:\s|\\+[nrt])*")
 
 
@@ -75,6 +76,12 @@ def _closes(run: int, escapes: int) -> int:
     return -1 if run % 2 else level
 
 
+def skip_space(data: bytes, at: int) -> int:
+    """The first place from ``at`` that is no space, be it written as an escape."""
+    skipped = _SPACE.match(data, at)
+    return skipped.end() if skipped else at
+
+
 def read_value(data: bytes, at: int, key_quote: bytes, escapes: int, *, strict: bool) -> Value | None:
     """The value that begins at ``at``, after a quoted key and its colon; None if there is none.
 
@@ -85,8 +92,7 @@ def read_value(data: bytes, at: int, key_quote: bytes, escapes: int, *, strict: 
         escapes: how many backslashes the key's quotes had.
         strict: the text is JSON, so that a backslash before a single quote is written twice.
     """
-    skipped = _SPACE.match(data, at)
-    at = skipped.end() if skipped else at
+    at = skip_space(data, at)
     opened = _QUOTE.match(data, at)
     if opened:
         return _read_string(data, opened, key_quote, escapes, strict=strict)
@@ -131,7 +137,7 @@ def enclosing_end(data: bytes, at: int) -> int:
     while start >= 0 and backslashes(data, start) % 2:
         start = data.rfind(b'"', 0, start)
     escapes = 0
-    while data[start + 1 : at].lstrip()[:1] in (b"{", b"["):
+    while data[start + 1 : min(at, start + _LEAD)].lstrip()[:1] in (b"{", b"["):
         inner = 2 * escapes + 1
         quotes = (found.start() for found in _DOUBLE_QUOTE.finditer(data, start + 1, at))
         delimiters = [place for place in quotes if _closes(backslashes(data, place), inner) == inner]

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _NAMES_KEPT = 4096
 _ENDED_KEPT = 4096
 
+#: Values that hold no text; told by their exact type, because this runs over every attribute of every span.
+_PLAIN = frozenset({bool, int, float, type(None)})
+
 
 class RedactingSpanProcessor(SpanProcessor):
     """Masks credentials on every span as it ends: name, attributes, events, links, status and resource.
@@ -93,7 +96,12 @@ class RedactingSpanProcessor(SpanProcessor):
             if name not in clean:
                 names.append(name)
                 texts.append(name)
-            if isinstance(value, str):
+            kind = type(value)
+            if kind is str:
+                texts.append(value)
+            elif kind in _PLAIN:
+                continue
+            elif isinstance(value, str):
                 texts.append(value)
             elif isinstance(value, (tuple, list)):
                 self._gather_items(value, names, texts)

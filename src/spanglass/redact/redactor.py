@@ -102,16 +102,15 @@ class Redactor:
         """
         masked: list[tuple[str, str]] = []
         count = 0
-        for header in headers:
-            if header in self._clean_headers:
-                masked.append(header)
+        for name, value in headers:
+            if (name, value) in self._clean_headers:
+                masked.append((name, value))
                 continue
-            name, value = header
             try:
-                value, times = self._header(name, value)
+                shown, times = self._header(name, value)
             except Exception as fault:  # noqa: BLE001 - fails closed
-                value, times = _failed("redact.headers", fault, FAILED)
-            masked.append((name, value))
+                shown, times = _failed("redact.headers", fault, FAILED)
+            masked.append((name, shown))
             count += times
         return masked, count
 
@@ -237,14 +236,21 @@ class Redactor:
             return ()
         if any(self._finders[number] is None for number, _ in hits):
             plain = escape.unescape(text.data)
-            if plain.data != text.data:
-                spans = self._find(text._replace(data=plain.data), self._scan(plain.data))
-                return [span._replace(start=plain.origin(span.start), end=plain.origin(span.end)) for span in spans]
+            spans = self._locate(text._replace(data=plain.data), self._scan(plain.data))
+            return [span._replace(start=plain.origin(span.start), end=plain.origin(span.end)) for span in spans]
+        return self._locate(text, hits)
+
+    def _locate(self, text: Text, hits: Sequence[Hit]) -> Sequence[Span]:
         found: list[Span] = []
-        for number, end in hits:
+        covered = last = 0
+        for end, number in sorted((end, number) for number, end in hits):
             finder = self._finders[number]
-            if finder:
-                found += finder(text, end)
+            # What a span covers needs no look of its own; otherwise nested values would be read again at each depth.
+            if finder and (end > covered or end == last):
+                last = end
+                spans = list(finder(text, end))
+                covered = max(covered, *(span.end for span in spans)) if spans else covered
+                found += spans
         return finding.merge(found)
 
     def _find_in_leaf(self, text: Text) -> Iterable[Span]:

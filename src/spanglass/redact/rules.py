@@ -25,7 +25,11 @@ UPPER = "[A-Z0-9]"
 #: What may stand before a credential: no letter or digit, unless it ends an escape (JSON, repr or percent).
 BORDER = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})|(?<=\\x[0-9a-fA-F]{2})|(?<=%[0-9A-Fa-f]{2}))"
 
+#: No credential is longer, in bytes; so that looking for the end of a false alarm has a bound.
+LONGEST = 4096
+
 _ANCHOR_TAIL = 12
+_JUDGED = 256
 _PEM = r"[A-Za-z0-9+/=:,. \t\r\n-]|\\+[nrt]"
 
 
@@ -65,9 +69,11 @@ def _prefixed(name: str, prefixes: str, charset: str, least: int, *, random: boo
     words = prefixes.split()
     anchors = tuple((f"{re.escape(word)}{charset}{{{tail}}}", len(word) + tail) for word in words)
     heads = "|".join(map(re.escape, words))
-    pattern = re.compile(f"{BORDER}(?:{heads}){charset}{{{least},}}".encode())
+    pattern = re.compile(f"{BORDER}(?:{heads}){charset}{{{least},{LONGEST}}}".encode())
     skip = min(map(len, words))
-    return Rule(name, anchors, pattern, check=(lambda value: looks_random(value[skip:])) if random else None)
+    return Rule(
+        name, anchors, pattern, check=(lambda value: looks_random(value[skip : skip + _JUDGED])) if random else None
+    )
 
 
 def _shape(name: str, anchor: str, width: int, pattern: str, *, before: int = 0, caseless: bool = False) -> Rule:
@@ -276,7 +282,7 @@ RULES: tuple[Rule, ...] = (
         "jwt",
         "eyJ[A-Za-z0-9_-]{12}",
         15,
-        rf"{BORDER}eyJ[A-Za-z0-9_-]{{12,}}\.[A-Za-z0-9_-]{{8,}}\.(?:[A-Za-z0-9_.-]+)?",
+        rf"{BORDER}eyJ[A-Za-z0-9_-]{{12,{LONGEST}}}\.[A-Za-z0-9_-]{{8,}}\.(?:[A-Za-z0-9_.-]+)?",
     ),
     _prefixed("age", "AGE-SECRET-KEY-1", UPPER, 40),
     _shape(
