@@ -57,7 +57,7 @@ def test_each_variable_is_read(name: str, text: str, value: object) -> None:
     ("name", "text", "why"),
     [
         ("ENABLED", "maybe", "it takes true, workflows or false"),
-        ("STORE", "/tmp/x.db", "a store is a url"),
+        ("STORE", "/data/x.db", "a store is a url"),
         ("SPAN_CONTENT", "some", "it takes preview, full or none"),
         ("REDACT_PATTERNS", "(", "is no regular expression"),
         ("REDACT_PATTERNS", "a*", "matches the empty text"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spanglass.model.record import Attempt, ErrorInfo, Record, Summary, Usage
     from spanglass.model.step import Step
     from spanglass.place import step, workflow
-    from spanglass.read import context_window, fetch, format_context_window, trace
+    from spanglass.read import context_window, fetch, format_context_window, log_for_step, logs_for_workflow, trace
 
 __version__ = "0.1.0"
 
@@ -45,6 +45,8 @@ _HOMES = {
     "flush": "spanglass.capture.api",
     "format_context_window": "spanglass.read",
     "install": "spanglass.capture.instrumentor",
+    "log_for_step": "spanglass.read",
+    "logs_for_workflow": "spanglass.read",
     "step": "spanglass.place",
     "trace": "spanglass.read",
     "uninstall": "spanglass.capture.instrumentor",
@@ -72,6 +74,8 @@ __all__ = [
     "flush",
     "format_context_window",
     "install",
+    "log_for_step",
+    "logs_for_workflow",
     "step",
     "trace",
     "uninstall",

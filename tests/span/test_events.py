@@ -78,3 +78,11 @@ def test_equal_messages_have_equal_hashes_and_others_do_not() -> None:
     assert message_hash(ChatMessage.as_user("a")) == message_hash(ChatMessage.as_user("a"))
     assert message_hash(ChatMessage.as_user("a")) != message_hash(ChatMessage.as_user("b"))
     assert message_hash(ChatMessage.as_user("a")) != message_hash(ChatMessage.as_system("a"))
+
+
+def test_text_that_is_no_unicode_is_mended_so_that_it_can_be_exported() -> None:
+    span = started()
+
+    emit_input(span, [ChatMessage.as_user("half a pair: \ud83d")], NOW)
+
+    assert events_of(span)[0][1]["content"] == "half a pair: ?"

@@ -93,6 +93,12 @@ def test_without_a_limit_everything_is_shown() -> None:
     ] * 30
 
 
+def test_a_lone_surrogate_is_escaped() -> None:
+    assert json.loads(messages_preview([ChatMessage.as_user("half a pair: \ud83d")]))[0]["parts"] == [
+        {"type": "text", "content": "half a pair: \ud83d"}
+    ]
+
+
 @given(text=st.text(), limit=st.integers(1, 50))
 def test_an_excerpt_is_the_text_or_its_head_and_tail(text: str, limit: int) -> None:
     shown = excerpt(text, limit)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spanglass.capture.exchange import Incoming, Outgoing
     from spanglass.capture.session import Session
     from spanglass.model.record import State
+    from spanglass.place import Place
     from spanglass.span.attributes import Attributes
     from spanglass.wire.route import Route
 
@@ -74,8 +75,9 @@ class Call:
         if request is not None:
             with _VIEW:
                 self._view = read_request(route.format, request)
-        self._span = self._begin_span(started_at, server)
-        self._facts = self._call_facts(started_at)
+        place = current_place()
+        self._span = self._begin_span(started_at, server, place)
+        self._facts = self._call_facts(started_at, place)
         session.open_calls[id(self)] = self
 
     @property
@@ -166,7 +168,7 @@ class Call:
         self._redactions += redactions
         self._missing += missing
 
-    def _begin_span(self, started_at: int, server: Server) -> CallSpan:
+    def _begin_span(self, started_at: int, server: Server, place: Place | None) -> CallSpan:
         route = self._route
         model = self._view.model or route.model
         attributes: Attributes = {"gen_ai.operation.name": route.operation}
@@ -180,7 +182,6 @@ class Call:
             attributes["server.port"] = server.port
         if self._view.stream:
             attributes["gen_ai.request.stream"] = True
-        place = current_place()
         if place is not None and place.workflow_id:
             attributes["spanglass.workflow"] = place.workflow_id
         if place is not None and place.step_name:
@@ -191,8 +192,8 @@ class Call:
             self._session.tracer(), name, started_at, attributes, content=policy.content, limit=policy.limit
         )
 
-    def _call_facts(self, started_at: int) -> CallFacts:
-        place, span = current_place(), self._span
+    def _call_facts(self, started_at: int, place: Place | None) -> CallFacts:
+        span = self._span
         return CallFacts(
             name=span.name,
             started_at=span.started_at if span.adopted else started_at,

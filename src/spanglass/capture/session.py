@@ -84,6 +84,8 @@ class Session:
         provider = provider or self._provider or trace.get_tracer_provider()
         if not hasattr(provider, "add_span_processor") or any(known is provider for known, _ in self._processors):
             return
+        if isinstance(provider.get_tracer(SCOPE_NAME), trace.NoOpTracer):
+            return  # OTEL_SDK_DISABLED: there are no spans to protect
         with _ENSURE:
             from spanglass.redact.processor import RedactingSpanProcessor, protects
 

@@ -18,6 +18,7 @@ import json
 import struct
 from dataclasses import fields, replace
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast
 from zlib import crc32
 
@@ -50,6 +51,7 @@ _CODES: Mapping[str, int] = {
 _FIELD_NAMES = {
     kind: tuple(field.name for field in fields(cls) if field.name != "body") for kind, cls in ENTRY_TYPES.items()
 }
+_FIELDS_OF = {kind: (names, attrgetter(*names)) for kind, names in _FIELD_NAMES.items()}
 _KINDS = {code: kind for kind, code in _CODES.items()}
 
 #: ``end``: nothing more there. ``partial``: it begins well but the file ends inside it. ``damaged``: no frame begins
@@ -88,7 +90,8 @@ def encode(entry: Entry, seed: int) -> tuple[bytes, bytes]:
         TypeError, ValueError, RecursionError, struct.error: a field is of no JSON kind, or larger than 4 GiB.
     """
     kind = entry.kind
-    header = _encode_fields({name: getattr(entry, name) for name in _FIELD_NAMES[kind]})
+    names, values = _FIELDS_OF[kind]
+    header = _encode_fields(dict(zip(names, values(entry), strict=True)))
     body = getattr(entry, "body", None)
     has_body = body is not None
     if not body:

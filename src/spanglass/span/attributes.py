@@ -86,7 +86,7 @@ def request_attributes(options: dict[str, Any]) -> Attributes:
     stop = options.get("stop", options.get("stop_sequences"))
     stops = [stop] if isinstance(stop, str) else stop
     if isinstance(stops, list) and stops and all(isinstance(item, str) for item in stops):
-        found["gen_ai.request.stop_sequences"] = stops
+        found["gen_ai.request.stop_sequences"] = tuple(stops)
     count = options.get("n")
     if isinstance(count, int) and count > 1:
         found["gen_ai.request.choice.count"] = count

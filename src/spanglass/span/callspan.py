@@ -16,6 +16,7 @@ from spanglass.span import events
 from spanglass.span.adopt import adoptable_span
 from spanglass.span.attributes import request_attributes, usage_attributes
 from spanglass.span.preview import excerpt, instructions_preview, messages_preview
+from spanglass.span.sink import set_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,7 @@ class CallSpan:
             if system:
                 attributes["gen_ai.system_instructions"] = instructions_preview(system, self._limit)
                 attributes["gen_ai.system_instructions_ref"] = f"{place}messages"
-        span.set_attributes(cast("dict[str, Any]", attributes))
+        set_attributes(span, attributes)
         if self._content:
             events.emit_input(span, messages, self.started_at, whole=self._limit is None)
 
@@ -119,7 +120,7 @@ class CallSpan:
         """Says how the call ended, and ends the span unless it is another's."""
         span = self.span
         if span.is_recording():
-            span.set_attributes(cast("dict[str, Any]", self._answer_attributes(answer)))
+            set_attributes(span, self._answer_attributes(answer))
             if self._content and answer.output:
                 events.emit_output(span, answer.output, self._message_count, answer.ended_at, whole=self._limit is None)
             if answer.error is not None and not self.adopted:
@@ -147,7 +148,7 @@ class CallSpan:
         if answer.response_id:
             attributes["gen_ai.response.id"] = answer.response_id
         if answer.finish_reasons:
-            attributes["gen_ai.response.finish_reasons"] = list(answer.finish_reasons)
+            attributes["gen_ai.response.finish_reasons"] = tuple(answer.finish_reasons)
         if answer.first_byte_ns is not None:
             attributes["gen_ai.response.time_to_first_chunk"] = answer.first_byte_ns / 1e9
         return attributes

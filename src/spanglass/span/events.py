@@ -1,18 +1,16 @@
-"""Message and attempt events, and the one function that emits them.
+"""Message and attempt events, within what a span can hold.
 
 Invariant: a call adds at most about a hundred events, below the SDK's 128 (which drops the oldest silently): the
-first and the last messages are kept, and one event says how many are left out. One function emits, because span
-events will one day give way to log events, and then only the sink changes.
+first and the last messages are kept, and one event says how many are left out.
 """
 
 from __future__ import annotations
 
 import hashlib
-from functools import cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from spanglass.span.preview import excerpt, text_of
+from spanglass.span.sink import add_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from spanglass.model.message import ChatMessage
-    from spanglass.span.attributes import EventName
 
 _INPUT_LIMIT = 64
 _HEAD = 4
@@ -29,29 +26,6 @@ _ATTEMPT_LIMIT = 16
 #: Characters of all message events of a call together, and the least that each may have.
 _TOTAL_CONTENT = 24_000
 _LEAST_CONTENT = 200
-
-
-def emit(span: Span, name: EventName, attributes: dict[str, Any], timestamp: int) -> None:
-    """Adds one event; ``timestamp`` in ns since the epoch."""
-    add, limits = getattr(span, "_add_event", None), getattr(span, "_limits", None)
-    if (
-        add is None
-        or limits is None
-        or limits.max_attribute_length is not None
-        or limits.max_event_attributes < len(attributes)
-    ):
-        span.add_event(name, attributes, timestamp)
-        return
-    # The SDK's add_event (1.45) copies and checks every attribute under a lock, 3.7 µs of it for values that are clean
-    # already; at a hundred events a call that would be the dearest thing of the whole capture.
-    add(_event_class()(name, MappingProxyType(attributes), timestamp))
-
-
-@cache
-def _event_class() -> Any:
-    from opentelemetry.sdk.trace import Event
-
-    return Event
 
 
 def emit_input(span: Span, messages: Sequence[ChatMessage], timestamp: int, *, whole: bool = False) -> None:
@@ -69,7 +43,7 @@ def emit_output(
 def emit_attempt(span: Span, number: int, attributes: dict[str, Any], timestamp: int) -> None:
     """One event an attempt; beyond the first few the span's ``spanglass.attempts`` still counts them."""
     if number <= _ATTEMPT_LIMIT:
-        emit(span, "spanglass.attempt", attributes, timestamp)
+        add_event(span, "spanglass.attempt", attributes, timestamp)
 
 
 def message_hash(message: ChatMessage) -> str:
@@ -94,7 +68,7 @@ def _emit_messages(
                 "first_index": start + _HEAD,
                 "last_index": start + count - limit + _HEAD - 1,
             }
-            emit(span, "spanglass.messages.elided", elided, timestamp)
+            add_event(span, "spanglass.messages.elided", elided, timestamp)
         message = messages[index]
         content = text_of(message)
         attributes = {
@@ -103,4 +77,4 @@ def _emit_messages(
             "index": start + index,
             "hash": message_hash(message),
         }
-        emit(span, "gen_ai.message", attributes, timestamp)
+        add_event(span, "gen_ai.message", attributes, timestamp)

@@ -9,6 +9,7 @@ The shape is the gen_ai convention's: ``[{"role", "parts": [{"type", …}]}]``.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,7 +26,7 @@ _TAIL_MESSAGES = 6
 _SMALLEST_TEXT = 24
 _MARKER_ROLE = "spanglass"
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 
 
 def messages_preview(
@@ -79,6 +80,13 @@ def text_of(message: ChatMessage) -> str:
         function = _function(call)
         pieces.append(f"{function.get('name')}({function.get('arguments')})")
     return "\n".join(piece for piece in pieces if piece)
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can say and UTF-8 cannot
+        return json.dumps(value).encode()
 
 
 def _bounded(messages: Sequence[ChatMessage], limit: int, finish_reasons: Sequence[str]) -> str:

@@ -138,13 +138,12 @@ class File:
         connection = self._connect("ro" if self.read_only else "rw")
         try:
             self._check(connection)
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as why:
             connection.close()
-            if not self.read_only or not _is_at_rest(self.path):
+            if not self.read_only or "locked" in str(why) or not _is_at_rest(self.path):
                 raise
-            connection = self._connect(
-                "ro&immutable=1"
-            )  # a directory that cannot be written has no room for a -shm file
+            # A directory that cannot be written has no room for a -shm file.
+            connection = self._connect("ro&immutable=1")
             self._check(connection)
         except BaseException:
             connection.close()
