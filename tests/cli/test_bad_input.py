@@ -123,7 +123,7 @@ def test_a_store_that_is_locked_is_waited_for_a_bounded_time(settings: Settings,
         holder.execute("PRAGMA journal_mode = DELETE")
         holder.execute("BEGIN EXCLUSIVE")
         ended = command("ls")
-        assert ended.code in (0, 5)  # what is there is shown if it can be read all the same
+        assert ended.code == 5
         assert "another process holds it; try again" in ended.err
         assert "1 call is still in the journal" in ended.err
         holder.execute("ROLLBACK")
