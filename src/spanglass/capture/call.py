@@ -110,7 +110,7 @@ class Call:
 
     def late_body(self, attempt: Attempt, body: bytes) -> None:
         """Records a request body that was not at hand when the request left."""
-        masked = self._session.recorder.mask(body, "application/json", f"attempts[{attempt.number}].request_body")
+        masked = self._session.recorder.mask(body, "application/json", f"{attempt.path}.request_body")
         self._session.recorder.append(self._request(attempt, masked))
 
     def _request(self, attempt: Attempt, masked: Masked) -> RequestEntry:
@@ -276,7 +276,7 @@ class Call:
             complete = incoming.complete
             missing += incoming.missing
         if incoming is not None and incoming.body is not None:
-            masked = recorder.mask(incoming.body, attempt.content_type, f"attempts[{number}].response_body")
+            masked = recorder.mask(incoming.body, attempt.content_type, f"{attempt.path}.response_body")
             attempt.masked_body = masked.body
             missing += masked.missing
             redactions += masked.redactions
@@ -285,9 +285,7 @@ class Call:
                 # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
                 complete, state = True, None
             if not complete:
-                missing.append(
-                    f"attempts[{number}].response_body: {_cut(error, state)} after {len(incoming.body):,} bytes"
-                )
+                missing.append(f"{attempt.path}.response_body: {_cut(error, state)} after {len(incoming.body):,} bytes")
         self._note(redactions, missing)
         recorder.append(
             AttemptEntry(
@@ -332,6 +330,11 @@ class Attempt:
         self.outgoing = outgoing._replace(body=None)
         self.head: list[tuple[str, str]] = []
         self._view: ResponseView | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the record's JSON has it, such as ``attempts[0]``."""
+        return attempt_path(self.number - 1)
 
     @property
     def ended(self) -> bool:
@@ -394,6 +397,11 @@ class Attempt:
         if retry_after is not None:
             attributes["retry_after"] = retry_after
         return attributes
+
+
+def attempt_path(index: int) -> str:
+    """Where the record's JSON has the attempt with this index."""
+    return f"attempts[{index}]"
 
 
 def _cut(error: BaseException | None, state: State | None) -> str:

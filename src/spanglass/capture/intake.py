@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from spanglass.capture.call import Call, Server
+from spanglass.capture.call import Call, Server, attempt_path
 from spanglass.capture.scope import current_scope
 from spanglass.wire.route import Route, looks_like_llm, route
 
@@ -40,10 +40,10 @@ def begin(session: Session, outgoing: Outgoing) -> Attempt | None:
     if found is None or not session.watching():
         return None
     scope = current_scope()
-    number = scope.call.attempt_count + 1 if scope is not None and scope.call is not None else 1
+    index = scope.call.attempt_count if scope is not None and scope.call is not None else 0
     masked = None
     if outgoing.body is not None:
-        masked = session.recorder.mask(outgoing.body, _content_type(outgoing), f"attempts[{number}].request_body")
+        masked = session.recorder.mask(outgoing.body, _content_type(outgoing), f"{attempt_path(index)}.request_body")
     call = scope.call if scope is not None else None
     if call is None:
         started_at = scope.started_at if scope is not None else outgoing.started_at

@@ -90,10 +90,10 @@ class StreamCopy:
         attempt, self._attempt, self.open = self._attempt, None, False
         if attempt is None:
             return
-        body, missing = self._decoded(b"".join(self._chunks), attempt.number)
+        body, missing = self._decoded(b"".join(self._chunks), attempt.path)
         self._chunks = []
         if self._over:
-            where = f"attempts[{attempt.number}].response_body"
+            where = f"{attempt.path}.response_body"
             missing += (f"{where}: the last {self._over:,} bytes are over SPANGLASS_MAX_BODY_BYTES={self._bound}",)
         attempt.end(
             Incoming(
@@ -109,10 +109,10 @@ class StreamCopy:
             state,
         )
 
-    def _decoded(self, body: bytes, number: int) -> tuple[bytes, tuple[str, ...]]:
+    def _decoded(self, body: bytes, path: str) -> tuple[bytes, tuple[str, ...]]:
         if not self._encoding or not body:
             return body, ()
         try:
             return decode_content(body, self._encoding), ()
         except ValueError as why:
-            return body, (f"attempts[{number}].response_body: kept in its content-encoding {self._encoding!r}: {why}",)
+            return body, (f"{path}.response_body: kept in its content-encoding {self._encoding!r}: {why}",)

@@ -52,7 +52,7 @@ class Recorder:
         return self._journal.owner
 
     def mask(self, body: bytes, content_type: str, what: str) -> Masked:
-        """``body`` as it may be kept; ``what`` names it in ``missing``, such as ``attempts[1].request_body``."""
+        """``body`` as it may be kept; ``what`` names it in ``missing``, such as ``attempts[0].request_body``."""
         missing: tuple[str, ...] = ()
         over = len(body) - self._max_body_bytes
         if over > 0:
