@@ -144,8 +144,10 @@ class Side:
         """Waits for what runs in the background, so that it does not run while the other side is measured."""
         if self.watched:
             import spanglass
+            from spanglass import guard
 
-            spanglass.flush()
+            assert spanglass.flush(), "the journal could not be moved to the store: figures would mean nothing"
+            assert not guard.faults(), f"faults of ours while measuring: {guard.faults()}"
         gc.collect()
         process, thread = time.process_time_ns(), time.thread_time_ns()
         return {"cpu": process, "background": process - thread}
