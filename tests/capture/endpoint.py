@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -27,6 +28,8 @@ Mode: TypeAlias = Literal["sync", "async"]
 API_KEY = "sk-proj-Kq3vN8xZ2mT7wB5rY9cD4fG6hJ1kL0pQsUaEiOnMbVt"
 MODEL = "gpt-4o-mini"
 PROMPT = "Where does the 08:25 from Oslo go?"
+#: Shared, because to read all root certificates for each client costs more than all else.
+_TLS = ssl.create_default_context()
 
 
 @dataclass
@@ -58,6 +61,9 @@ def open_endpoint(
 ) -> Endpoint:
     """An endpoint with a client of its own; an ``anthropic`` client traces itself, with ``tracer_provider``."""
     options: dict[str, Any] = {"api_key": API_KEY, "max_retries": 0, "timeout": 60.0, "base_url": url or provider.url}
+    package: Any = openai if sdk == "openai" else anthropic
+    http = package.DefaultHttpxClient if mode == "sync" else package.DefaultAsyncHttpxClient
+    options["http_client"] = http(verify=_TLS)
     if sdk == "openai":
         options["base_url"] += "/v1"
         return Endpoint(sdk, mode, provider, (openai.OpenAI if mode == "sync" else openai.AsyncOpenAI)(**options))
