@@ -5,9 +5,11 @@ Invariant: importing this module imports nothing else of weight; each name is fe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as type checkers know it; importing `typing` alone would cost more than all that is here
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from spanglass.capture.api import enabled, enabled_for, flush
     from spanglass.capture.instrumentor import install, uninstall
     from spanglass.errors import (

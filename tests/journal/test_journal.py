@@ -300,7 +300,7 @@ class TestBound:
         why = "204,800 bytes dropped, the journal is full (SPANGLASS_JOURNAL_MAX_BYTES)"
         assert found[0] == sent[0]
         assert isinstance(found[1], RequestEntry)
-        assert (found[1].body, found[1].missing) == (None, [f"request_body of attempt 1: {why}"])
+        assert (found[1].body, found[1].missing) == (None, [f"attempts[0].request_body: {why}"])
         assert isinstance(found[2], AttemptEntry)
         assert (found[2].body, found[2].missing) == (None, ["x", f"response_body of attempt 2: {why}"])
         assert [getattr(entry, "body", None) for entry in found[3:]] == [f'"[{why}]"'.encode(), None, None, b"small"]

@@ -9,12 +9,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from spanglass.capture.call import Call, Server, attempt_path
+from spanglass.capture.attempt import attempt_path
+from spanglass.capture.call import Call, Server
 from spanglass.capture.scope import current_scope
 from spanglass.wire.route import Route, looks_like_llm, route
 
 if TYPE_CHECKING:
-    from spanglass.capture.call import Attempt
+    from spanglass.capture.attempt import Attempt
     from spanglass.capture.exchange import Outgoing
     from spanglass.capture.scope import Scope
     from spanglass.capture.session import Session

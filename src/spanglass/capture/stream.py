@@ -14,7 +14,7 @@ from spanglass.guard import Boundary
 from spanglass.wire.read import decode_content
 
 if TYPE_CHECKING:
-    from spanglass.capture.call import Attempt
+    from spanglass.capture.attempt import Attempt
     from spanglass.capture.session import Session
     from spanglass.model.record import State
 

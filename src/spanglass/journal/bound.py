@@ -33,7 +33,7 @@ def without_body(entry: Entry) -> Entry:
         return entry
     if isinstance(entry, (RequestEntry, AttemptEntry)):
         side = "request" if isinstance(entry, RequestEntry) else "response"
-        said = f"{side}_body of attempt {entry.number}: {size:,} bytes {_WHY}"
+        said = f"attempts[{entry.number - 1}].{side}_body: {size:,} bytes {_WHY}"
         return replace(entry, body=None, missing=[*entry.missing, said])
     if isinstance(entry, UpstreamEntry):
         return replace(entry, body=msgspec.json.encode(f"[{size:,} bytes {_WHY}]"))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from spanglass.capture.call import Attempt
+    from spanglass.capture.attempt import Attempt
     from spanglass.capture.session import Session
 
 MODULES = ("httpx", "httpx2")

@@ -15,7 +15,7 @@ from spanglass.guard import Boundary
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
-    from spanglass.capture.call import Attempt
+    from spanglass.capture.attempt import Attempt
 
 _CHUNK = Boundary("tap.chunk")
 _END = Boundary("tap.end")

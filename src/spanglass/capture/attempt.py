@@ -1,0 +1,113 @@
+"""One HTTP exchange of a call while it happens.
+
+Invariant: an attempt ends once, and what may be large in it is let go of as soon as its call has ended, because the
+host may hold on to its response for long.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from spanglass.guard import Boundary
+from spanglass.wire.base import ResponseView
+from spanglass.wire.read import read_response
+
+if TYPE_CHECKING:
+    from spanglass.capture.call import Call
+    from spanglass.capture.exchange import Incoming, Outgoing
+    from spanglass.model.record import State
+
+_RECORD = Boundary("attempt.record")
+_ANSWER = Boundary("attempt.read_response")
+_UNREAD = ResponseView()
+
+
+class Attempt:
+    """One HTTP exchange of a call while it happens."""
+
+    def __init__(self, call: Call, number: int, outgoing: Outgoing) -> None:
+        self.call = call
+        self.number = number
+        self.started_at = outgoing.started_at
+        self.status: int | None = None
+        self.content_type = ""
+        self.first_byte_ns: int | None = None
+        self.ended_at = 0
+        self.shown = False
+        self.masked_body: bytes | None = None
+        self.outgoing = outgoing._replace(body=None)
+        self.head: list[tuple[str, str]] = []
+        self._view: ResponseView | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the record's JSON has it, such as ``attempts[0]``."""
+        return attempt_path(self.number - 1)
+
+    @property
+    def ended(self) -> bool:
+        """The exchange is over."""
+        return self.ended_at != 0
+
+    def answered(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """The head of the answer is here."""
+        self.status = status
+        self.head = headers
+        self.content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+
+    def streams(self) -> None:
+        """The answer will arrive in pieces. A span that is another's may end before it has; so it is told now."""
+        if self.call.span.adopted:
+            self.call.show_attempt(self)
+
+    def end(self, incoming: Incoming | None, error: BaseException | None = None, state: State | None = None) -> None:
+        """The exchange is over: with an answer, whole or cut, or with an error, or dropped (``state``)."""
+        if self.ended:
+            return
+        self.ended_at = incoming.ended_at if incoming is not None else time.time_ns()
+        if incoming is not None and incoming.status is not None:
+            self.answered(incoming.status, incoming.headers)
+            self.first_byte_ns = incoming.first_byte_ns
+        with _RECORD:
+            state = self.call.end_attempt(self, incoming, error, state)
+        self.call.attempt_ended(self, error, state)
+
+    def body_sent(self, body: bytes) -> None:
+        """A request body that the host generated has now left; ``body`` is all of it."""
+        self.call.late_body(self, body)
+
+    def view(self) -> ResponseView:
+        """The answer as its wire format reads; read once."""
+        if self._view is None:
+            self._view = _UNREAD
+            if self.masked_body is not None:
+                with _ANSWER:
+                    self._view = read_response(
+                        self.call.format, self.masked_body, content_type=self.content_type, status=self.status or 0
+                    )
+        return self._view
+
+    def release(self) -> None:
+        """Lets go of what may be large; the host may hold on to the response for long."""
+        self.masked_body = None
+        self._view = None
+
+    def event_attributes(self, error: BaseException | None) -> dict[str, Any]:
+        """What the attempt's event says."""
+        attributes: dict[str, Any] = {}
+        if self.ended:
+            attributes["duration_ms"] = (self.ended_at - self.started_at) / 1e6
+        if self.status is not None:
+            attributes["status"] = self.status
+        if error is not None:
+            attributes["error.type"] = type(error).__qualname__
+        retry_after = next((value for name, value in self.head if name.lower() == "retry-after"), None)
+        if retry_after is not None:
+            attributes["retry_after"] = retry_after
+        return attributes
+
+
+def attempt_path(index: int) -> str:
+    """Where the record's JSON has the attempt with this index."""
+    return f"attempts[{index}]"
