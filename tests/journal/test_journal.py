@@ -302,7 +302,7 @@ class TestBound:
         assert isinstance(found[1], RequestEntry)
         assert (found[1].body, found[1].missing) == (None, [f"attempts[0].request_body: {why}"])
         assert isinstance(found[2], AttemptEntry)
-        assert (found[2].body, found[2].missing) == (None, ["x", f"response_body of attempt 2: {why}"])
+        assert (found[2].body, found[2].missing) == (None, ["x", f"attempts[1].response_body: {why}"])
         assert [getattr(entry, "body", None) for entry in found[3:]] == [f'"[{why}]"'.encode(), None, None, b"small"]
         (said,) = [record.getMessage() for record in caplog.records]
         assert "SPANGLASS_JOURNAL_MAX_BYTES" in said

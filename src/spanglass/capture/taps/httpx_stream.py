@@ -6,7 +6,6 @@ checks the type of a stream before it reads, so the classes are made for the lib
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from spanglass.capture.stream import StreamCopy
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 _CHUNK = Boundary("tap.chunk")
 _END = Boundary("tap.end")
+_REST = Boundary("tap.rest")
 _HTTP_ERROR = 400
 _HURRY_S = 0.1
 
@@ -127,17 +127,28 @@ def sync_tee_class(module: Any) -> Any:
             return _SyncChunks(iter(self._inner), self._copy, self)
 
         def close(self) -> None:
-            if self._hurry is not None and self._copy.unread:
-                # Whatever goes wrong with what the host does not want is no fault; the record says what is missing.
-                with suppress(Exception), self._hurry:
-                    for _ in self:
-                        if not self._copy.is_short:
-                            break
+            with _REST:
+                self._read_rest()
             try:
                 self._inner.close()
             finally:
                 with _END:
                     self._copy.closed()
+
+        def _read_rest(self) -> None:
+            if self._hurry is None or not self._copy.unread:
+                return
+            chunks = iter(self._inner)
+            with self._hurry:
+                while self._copy.is_short:
+                    try:
+                        chunk = next(chunks)
+                    except StopIteration:
+                        self._copy.ended()
+                        return
+                    except Exception:  # noqa: BLE001 - the library's, about what the host does not want
+                        return  # and the record says what is missing
+                    self._copy.add(chunk)
 
     return SyncTee
 
@@ -150,16 +161,28 @@ def async_tee_class(module: Any) -> Any:
             return _AsyncChunks(self._inner.__aiter__(), self._copy, self)
 
         async def aclose(self) -> None:
-            if self._hurry is not None and self._copy.unread:
-                with suppress(Exception), self._hurry:
-                    async for _ in self:
-                        if not self._copy.is_short:
-                            break
+            with _REST:
+                await self._read_rest()
             try:
                 await self._inner.aclose()
             finally:
                 with _END:
                     self._copy.closed()
+
+        async def _read_rest(self) -> None:
+            if self._hurry is None or not self._copy.unread:
+                return
+            chunks = self._inner.__aiter__()
+            with self._hurry:
+                while self._copy.is_short:
+                    try:
+                        chunk = await chunks.__anext__()
+                    except StopAsyncIteration:
+                        self._copy.ended()
+                        return
+                    except Exception:  # noqa: BLE001 - the library's, about what the host does not want
+                        return  # and the record says what is missing
+                    self._copy.add(chunk)
 
     return AsyncTee
 
