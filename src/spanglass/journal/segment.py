@@ -83,8 +83,9 @@ class Segment:
         return written
 
     def __del__(self) -> None:
-        if self._fd >= 0:
-            self._close(self._fd)
+        fd = getattr(self, "_fd", -1)  # it may not have come to be
+        if fd >= 0:
+            self._close(fd)
 
 
 if hasattr(os, "writev"):

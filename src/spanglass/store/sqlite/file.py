@@ -121,8 +121,9 @@ class File:
                 connection.close()
 
     def __del__(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        connection = getattr(self, "_connection", None)  # it may not have come to be
+        if connection is not None:
+            connection.close()
 
     def shrink(self, pages: int) -> None:
         """Gives up to so many free pages back to the file system."""
