@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from capture.watch import fetch
-from fake_provider import Answer
+from fake_provider import Answer, Step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -153,3 +153,34 @@ def test_the_request_is_on_disk_before_its_first_byte_leaves(
     with library.Client() as client:
         client.post(provider.url + CHAT, content=BODY, headers=JSON)
     assert BODY in seen[0]
+
+
+async def test_a_cancelled_close_still_gives_the_connection_back(
+    provider: FakeProvider, watch: Watch, library: Any
+) -> None:
+    body = b'{"error": {"message": "slow"}}'
+    refusal = Answer(429, (("content-type", "application/json"),), (body[:5], Step.HOLD, body[5:]))
+    provider.script(refusal, Answer.json({}))
+    watch.install()
+    async with library.AsyncClient(limits=library.Limits(max_connections=1), timeout=5) as client:
+        request = client.build_request("POST", provider.url + CHAT, content=BODY, headers=JSON)
+        got = await client.send(request, stream=True)
+        closing = asyncio.create_task(got.aclose())
+        await asyncio.sleep(0.02)
+        closing.cancel()
+        await asyncio.wait([closing])
+        assert (await client.post(provider.url + CHAT, content=BODY, headers=JSON)).status_code == 200
+
+
+def test_what_the_library_asks_of_its_stream_is_answered(provider: FakeProvider, watch: Watch, library: Any) -> None:
+    watch.install()
+    with library.Client() as client:
+        body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+        with client.stream("POST", provider.url + CHAT, json=body) as got:
+            pieces = list(got.iter_lines())
+        assert got.elapsed.total_seconds() > 0
+        assert (got.is_closed, got.num_bytes_downloaded) == (True, len(provider.exchanges[0].said))
+        assert isinstance(got.stream, library.SyncByteStream)
+        with pytest.raises(library.StreamConsumed):
+            list(got.iter_raw())
+    assert pieces

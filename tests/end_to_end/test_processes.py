@@ -87,7 +87,7 @@ def test_threads(tmp_path: Path, provider: FakeProvider) -> None:
 
 def test_fork(tmp_path: Path, provider: FakeProvider) -> None:
     done = run_program(FORK, tmp_path, provider, INSTRUMENT, ON)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.warnings) == (0, [])
     expected = [("after", "done"), ("before", "done"), ("in the child", "done"), ("in the parent", "done")]
     assert done.prompts() == expected
 
