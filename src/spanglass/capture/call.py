@@ -69,6 +69,7 @@ class Call:
         self._once = threading.Lock()
         self._scoped = scoped
         self._attempts: list[Attempt] = []
+        self._attempt_count = 0
         self._redactions = 0
         self._missing: list[str] = []
         self._view = _EMPTY_REQUEST
@@ -83,7 +84,7 @@ class Call:
     @property
     def attempt_count(self) -> int:
         """How many HTTP exchanges it has made so far."""
-        return len(self._attempts)
+        return self._attempt_count
 
     @property
     def span(self) -> CallSpan:
@@ -99,7 +100,7 @@ class Call:
         """Writes the request ahead; when this returns, it may leave the process."""
         if self._attempts:
             self._attempts[-1].release()
-        number = len(self._attempts) + 1
+        self._attempt_count = number = self._attempt_count + 1
         attempt = Attempt(self, number, outgoing)
         self._attempts.append(attempt)
         self._session.recorder.append(self._request(attempt, masked or Masked(None)))
@@ -230,6 +231,7 @@ class Call:
             self._span.finish(self._answer(state or "done", info, view, ended_at), error)
         if answered is not None:
             answered.release()
+        self._attempts = []  # they know the call: without the cycle all of it goes at once, not when the GC comes by
 
     def _outcome(self, state: State, info: ErrorInfo | None, view: ResponseView, ended_at: int) -> OutcomeEntry:
         unsent = () if self._attempts else ("attempts: the request never left the process",)

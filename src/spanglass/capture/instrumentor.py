@@ -33,6 +33,7 @@ _PRE_INSTRUMENT = Boundary("instrumentor.pre_instrument")
 
 _patches: dict[str, list[tuple[Any, str, Any]]] = {}
 _hooked: set[str] = set()
+_said: set[str] = set()
 
 
 def install(*, tracer_provider: TracerProvider | None = None, **settings: Any) -> None:
@@ -53,17 +54,8 @@ def install(*, tracer_provider: TracerProvider | None = None, **settings: Any) -
     found = Settings.from_environment()
     wanted = found.override({"enabled": "workflows" if found.enabled == "false" else found.enabled} | settings)
     present = active()
-    if present is not None and (not settings or present.settings == wanted) and tracer_provider is None:
-        return
-    for problem in wanted.problems if present is None else ():
-        _LOG.warning("spanglass: %s", problem)
-    if present is not None:
-        _close(present)
-    session = Session(wanted, tracer_provider)
-    activate(session)
-    put_in_force(wanted)
-    session.protect()
-    atexit.register(_exit)
+    if present is None or tracer_provider is not None or (settings and present.settings != wanted):
+        _begin(wanted, tracer_provider)
     for name in PATCHERS:
         _patch_when_imported(name)
 
@@ -75,6 +67,7 @@ def uninstall() -> None:
         activate(None)
         _close(session)
     atexit.unregister(_exit)
+    _said.clear()
     for name in list(_patches):
         for target, attribute, handle in _patches.pop(name):
             with _UNPATCH:
@@ -87,9 +80,17 @@ def patched() -> list[str]:
 
 
 def pre_instrument() -> None:
-    """Entry point ``opentelemetry_pre_instrument``: the launcher always calls it, so ``SPANGLASS_ENABLED`` gates it."""
+    """Entry point ``opentelemetry_pre_instrument``: puts the processors in, before any instrumentation begins a span.
+
+    The launcher always calls it, so ``SPANGLASS_ENABLED`` gates it. What is patched is `SpanglassInstrumentor`'s
+    business, so that ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`` is obeyed.
+    """
     with _PRE_INSTRUMENT:
-        _install_from_environment()
+        settings = Settings.from_environment()
+        if settings.enabled == "false":
+            _say(settings)
+        elif active() is None:
+            _begin(settings, None)
 
 
 class SpanglassInstrumentor(BaseInstrumentor):  # type: ignore[misc]
@@ -110,10 +111,31 @@ class SpanglassInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 def _install_from_environment(tracer_provider: TracerProvider | None = None) -> None:
     settings = Settings.from_environment()
     if settings.enabled == "false":
-        for problem in settings.problems if active() is None else ():
+        _say(settings)
+    else:
+        install(tracer_provider=tracer_provider)
+
+
+def _begin(settings: Settings, tracer_provider: TracerProvider | None) -> None:
+    """Puts a session in force, in place of the one that is."""
+    present = active()
+    if present is not None:
+        _close(present)
+    _say(settings)
+    session = Session(settings, tracer_provider)
+    activate(session)
+    put_in_force(settings)
+    session.protect()
+    atexit.unregister(_exit)
+    atexit.register(_exit)
+
+
+def _say(settings: Settings) -> None:
+    """Each problem with the variables is said once, though the launcher comes by twice."""
+    for problem in settings.problems:
+        if problem not in _said:
+            _said.add(problem)
             _LOG.warning("spanglass: %s", problem)
-        return
-    install(tracer_provider=tracer_provider)
 
 
 def _patch_when_imported(name: str) -> None:

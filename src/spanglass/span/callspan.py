@@ -6,6 +6,7 @@ is recording. Without a recording span the call still has ids, its own, under wh
 
 from __future__ import annotations
 
+import os
 import random
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -31,6 +32,8 @@ _STATUS_TEXT_LIMIT = 1_000
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 #: Ids are no secrets and must not disturb the host's seeded random numbers.
 _random = random.Random()  # noqa: S311 - as the OpenTelemetry SDK's own id generator
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)  # else all children give their calls the same ids
 
 
 class Answer(NamedTuple):

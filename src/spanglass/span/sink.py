@@ -12,7 +12,6 @@ own and no limit applies, they go straight to where the SDK keeps them. Everywhe
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def add_event(span: Span, name: EventName, attributes: dict[str, Any], timestamp
         span.add_event(name, values, timestamp)
         return
     event_class = _sdk_classes()[1]
-    add(event_class(name, MappingProxyType(values), timestamp))
+    add(event_class(name, values, timestamp))
 
 
 def _takes(bounded: Any, more: int) -> bool:
