@@ -28,6 +28,7 @@ def test_headers_that_carry_credentials_are_masked_wholly_and_the_others_kept_in
         ("x-api-key", "opaque"),
         ("X-Goog-Api-Key", GOOGLE),
         ("api-key", "opaque"),
+        ("X-Api-Key-Of-Mine", "opaque"),
         ("Ocp-Apim-Subscription-Key", "opaque"),
         ("Cookie", "a=b; c=d"),
         ("set-cookie", "sid=1; HttpOnly"),
@@ -48,6 +49,7 @@ def test_headers_that_carry_credentials_are_masked_wholly_and_the_others_kept_in
         "x-api-key",
         "x-goog-api-key",
         "api-key",
+        "x-api-key-of-mine",
         "ocp-apim-subscription-key",
         "cookie",
         "set-cookie",
@@ -57,7 +59,7 @@ def test_headers_that_carry_credentials_are_masked_wholly_and_the_others_kept_in
     expected[-2] = ("referer", f"https://{REDACTED}@x.example/?key={REDACTED}")
     expected[-1] = ("x-note", f"sent {REDACTED}")
     for _ in range(2):
-        assert REDACTOR.headers(headers) == (expected, 13)
+        assert REDACTOR.headers(headers) == (expected, 14)
     assert REDACTOR.headers(expected) == (expected, 0)
 
 

@@ -29,13 +29,14 @@ class Scope:
         unsent: begins the call of a request that never left the process, or gives None if it was none to a model.
     """
 
-    __slots__ = ("_token", "_unsent", "call", "package", "session", "started_at")
+    __slots__ = ("_token", "_unsent", "call", "over", "package", "session", "started_at")
 
     def __init__(self, session: Session, package: str, unsent: Callable[[Scope], Call | None]) -> None:
         self.session = session
         self.package = package
         self.started_at = time.time_ns()
         self.call: Call | None = None
+        self.over = False
         self._unsent = unsent
         self._token: Token[Scope | None] | None = None
 
@@ -63,4 +64,5 @@ class Scope:
 
 def current_scope() -> Scope | None:
     """The logical call that the program is in, as far as a client has said so."""
-    return _CURRENT.get()
+    scope = _CURRENT.get()
+    return None if scope is None or scope.over else scope

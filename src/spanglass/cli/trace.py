@@ -104,7 +104,9 @@ def print_trace(calls: list[Summary]) -> None:
     terminal.line(("trace ", "dim"), calls[0].trace_id)
     ends = [call.ended_at for call in calls if call.ended_at is not None]
     took = duration(max(ends) - calls[0].started_at) if ends else "not ended"
-    terminal.line(f"{counted(len(calls), 'call')}, {took}, {_tokens(calls)}")
+    made = sum(call.format != "envelope" for call in calls)
+    others = f" among {counted(len(calls), 'span')}" if made < len(calls) else ""
+    terminal.line(f"{counted(made, 'call')}{others}, {took}, {_tokens(calls)}")
     terminal.gap()
     columns = [
         Column("", shrinks=True),

@@ -63,6 +63,24 @@ _NO_CREDENTIAL = frozenset(
     "completion total cached reasoning thinking image audio video max min per to control".split()
 )
 
+#: What makes a header's name a credential's wherever in the name it stands (``X-Api-Key-Of-Mine``).
+_HEADER_PARTS = (
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "subscriptionkey",
+    "secret",
+    "password",
+    "passwd",
+    "credential",
+    "authorization",
+    "cookie",
+    "accesstoken",
+    "authtoken",
+    "sessiontoken",
+    "securitytoken",
+)
+
 _SEPARATOR = "[-_. ]?"
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_]+")
 _CLOSING = r"""(?:\\*["'])?\]?\s*[=:]"""
@@ -106,6 +124,11 @@ class Keys:
                 self._known.clear()
             found = self._known[name] = self._judge(name)
             return found
+
+    def is_header(self, name: str) -> bool:
+        """Whether a header of this name carries a credential: a header is no content, so a part of its name decides."""
+        letters = flat(name)
+        return self.scope(name) in ("any", "text") or any(part in letters for part in _HEADER_PARTS)
 
     def _judge(self, name: str) -> Scope | None:
         letters = flat(name)

@@ -263,7 +263,7 @@ class Redactor:
         return (finding.replace(data, spans).decode("utf-8", "surrogatepass"), len(spans)) if spans else (text, 0)
 
     def _header(self, name: str, value: str) -> tuple[str, int]:
-        if self._keys.scope(name) in ("any", "text") and value.strip().lower() not in ("", "true", "false"):
+        if self._keys.is_header(name) and value.strip().lower() not in ("", "true", "false"):
             return (value, 0) if value == REDACTED else (REDACTED, 1)
         masked, count = self.text(value)
         if not count:

@@ -80,6 +80,7 @@ def _open(package: str, client: Any, args: Any, kwargs: Any) -> Scope | None:
 
 
 def _fail(scope: Scope, error: BaseException) -> None:
+    scope.over = True  # whatever happens below, it must not swallow the calls that follow in this context
     with _LEAVE:
         scope.leave()
     with _FAIL:
@@ -87,6 +88,7 @@ def _fail(scope: Scope, error: BaseException) -> None:
 
 
 def _return(scope: Scope) -> None:
+    scope.over = True
     with _LEAVE:
         scope.leave()
     with _RETURN:
