@@ -101,6 +101,17 @@ def test_an_unknown_endpoint_that_looks_like_a_models_is_kept_whole(
     assert (record.format, record.attempts[0].request_body) == ("opaque", BODY)
 
 
+def test_an_endpoint_of_no_known_format_is_called_by_its_own_name(
+    provider: FakeProvider, watch: Watch, library: Any
+) -> None:
+    provider.script(Answer.json({"results": []}))
+    watch.install()
+    with library.Client() as client:
+        client.post(f"{provider.url}/v1/moderations", content=b'{"model": "m", "input": "Hi"}', headers=JSON)
+    (span,) = watch.gen_ai_spans()
+    assert (span.name, fetch(span).operation) == ("moderations m", "moderations")
+
+
 def test_an_endpoint_can_be_named(provider: FakeProvider, watch: Watch, library: Any) -> None:
     provider.script(Answer.json({"choices": []}), Answer(plot=(b"\x00\x01",)))
     watch.install(capture_urls=[f"openai_chat={provider.url}/llm/*", f"{provider.url}/blob"])

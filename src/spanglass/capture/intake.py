@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from spanglass.capture.attempt import attempt_path
 from spanglass.capture.call import Call, Server
 from spanglass.capture.scope import current_scope
-from spanglass.wire.route import Route, looks_like_llm, route
+from spanglass.wire.route import Route, looks_like_llm, provider_of, route
 
 if TYPE_CHECKING:
     from spanglass.capture.attempt import Attempt
@@ -75,7 +75,7 @@ def find_route(session: Session, outgoing: Outgoing) -> Route | None:
     found = route(outgoing.method, outgoing.host, outgoing.path)
     body = outgoing.body
     if found is None and body is not None and looks_like_llm(body):
-        return Route("opaque", None, "chat")
+        return Route("opaque", provider_of(outgoing.host), _operation(outgoing.path, body))
     if found is not None and found.provider is None and found.format in _SHARED_PATHS:
         return found if body is None or looks_like_llm(body) else None
     return found
@@ -89,6 +89,14 @@ def _configured(patterns: tuple[CaptureUrl, ...], url: str) -> Route | None:
         if fnmatchcase(bare, wild) or fnmatchcase(url, wild):
             return Route(name, None, "embeddings" if name == "embeddings" else "chat")
     return None
+
+
+def _operation(path: str, body: bytes) -> str:
+    """What an endpoint of no known format does: a chat, if that is what is sent; else its own name, as in its path."""
+    if b'"messages"' in body or b'"contents"' in body:
+        return "chat"
+    name = path.rstrip("/").rpartition("/")[2]
+    return name if name.replace("-", "").replace("_", "").isalpha() else "chat"
 
 
 def _with_provider(found: Route, scope: Scope | None) -> Route:

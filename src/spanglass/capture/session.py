@@ -7,6 +7,7 @@ uninstalling takes effect at once, and a call begun under a session ends under i
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import context as otel_context
@@ -68,6 +69,7 @@ class Session:
         self._tracer: Tracer | None = None
         self._tracer_of: TracerProvider | None = None
         self._processors: list[tuple[Any, RedactingSpanProcessor]] = []
+        self._protecting = threading.RLock()
         self._content_is_safe = True
 
     def tracer(self) -> Tracer:
@@ -82,6 +84,10 @@ class Session:
     def protect(self, provider: TracerProvider | None = None) -> None:
         """Puts the redacting processor into ``provider`` (the one in force if None), once, and tests that it works."""
         provider = provider or self._provider or trace.get_tracer_provider()
+        with self._protecting:
+            self._protect(provider)
+
+    def _protect(self, provider: Any) -> None:
         if not hasattr(provider, "add_span_processor") or any(known is provider for known, _ in self._processors):
             return
         if isinstance(provider.get_tracer(SCOPE_NAME), trace.NoOpTracer):
