@@ -42,6 +42,8 @@ CALLS: list[tuple[str, Sdk, Mode]] = [
 BOUNDARIES = {
     "clients.stainless._fail",
     "clients.stainless._return",
+    "taps.httpx._answer",
+    "taps.httpx._fail",
     "taps.httpx_stream.__init__ (_SyncChunks)",
     "taps.httpx_stream.__next__ (_SyncChunks)",
     "taps.httpx_stream.__init__ (_AsyncChunks)",

@@ -99,15 +99,9 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
         try:
             response = wrapped(*args, **kwargs)
         except BaseException as error:
-            with _LEAVE:
-                watched.leave()
-            with _FAIL:
-                watched.attempt.end(None, error)
+            _fail(watched, error)
             raise
-        with _LEAVE:
-            watched.leave()
-        with _ANSWER:
-            receive(watched, response, sync_tee)
+        _answer(watched, response, sync_tee)
         return response
 
     async def async_send(wrapped: Any, _client: Any, args: Any, kwargs: Any) -> Any:
@@ -119,21 +113,29 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
         try:
             response = await wrapped(*args, **kwargs)
         except BaseException as error:
-            with _LEAVE:
-                watched.leave()
-            with _FAIL:
-                watched.attempt.end(None, error)
+            _fail(watched, error)
             raise
-        with _LEAVE:
-            watched.leave()
-        with _ANSWER:
-            receive(watched, response, async_tee)
+        _answer(watched, response, async_tee)
         return response
 
     return [
         (module, "Client.send", wrapt.wrap_function_wrapper(module, "Client.send", send)),
         (module, "AsyncClient.send", wrapt.wrap_function_wrapper(module, "AsyncClient.send", async_send)),
     ]
+
+
+def _fail(watched: Watched, error: BaseException) -> None:
+    with _LEAVE:
+        watched.leave()
+    with _FAIL:
+        watched.attempt.end(None, error)
+
+
+def _answer(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy, Any], Any]) -> None:
+    with _LEAVE:
+        watched.leave()
+    with _ANSWER:
+        receive(watched, response, tee)
 
 
 def _outgoing(request: Any) -> Outgoing:
