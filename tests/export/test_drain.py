@@ -92,7 +92,8 @@ def test_what_is_appended_reaches_the_store_by_itself(journal: Journal, shelf: S
         drain.start_soon()
     soon(lambda: numbers(shelf.entries) == [0, 1, 2, 3, 4])
     assert shelf.threads == {"spanglass-drain"}
-    assert [t.daemon for t in threading.enumerate() if t.name == "spanglass-drain"] == [True]
+    assert drain._thread is not None
+    assert (drain._thread.name, drain._thread.daemon) == ("spanglass-drain", True)
 
 
 def test_it_wakes_again_after_it_had_nothing_to_do(journal: Journal, shelf: Shelf, drain: Drain) -> None:
@@ -145,10 +146,12 @@ def test_close_ends_the_journal_the_store_and_the_thread(
     owner = journal.owner
     journal.append(request(1))
     drain.call_soon(lambda: journal.append(request(2)))
+    thread = drain._thread
+    assert thread is not None
     drain.close(60)
     assert (numbers(shelf.entries), exits(shelf.entries), shelf.closed) == ([1, 2], [owner], 1)
     assert list((tmp_path / "journal").iterdir()) == []
-    soon(lambda: all(thread.name != "spanglass-drain" for thread in threading.enumerate()))
+    soon(lambda: not thread.is_alive())
 
 
 def test_it_starts_again_after_close(journal: Journal, shelf: Shelf, drain: Drain) -> None:
