@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -394,7 +394,3 @@ def _as_text(value: object) -> str:
     if isinstance(value, (list, tuple, set, frozenset)):
         return ",".join(_as_text(item) for item in cast("list[object]", list(value)))
     return str(value)
-
-
-#: The names of all fields, for `install`'s documentation and its test.
-FIELD_NAMES = tuple(item.name for item in fields(Settings) if item.name != "problems")

@@ -93,6 +93,11 @@ class Attempt:
         self.masked_body = None
         self._view = None
 
+    def is_at_end(self) -> bool:
+        """What has arrived holds its format's own last event, be it an error."""
+        view = self.view()
+        return view.complete or view.error is not None
+
     def event_attributes(self, error: BaseException | None) -> dict[str, Any]:
         """What the attempt's event says."""
         attributes: dict[str, Any] = {}

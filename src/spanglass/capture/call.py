@@ -161,10 +161,6 @@ class Call:
                 attempt.end(None, None, "abandoned")
         self._finish(None, None, "abandoned")
 
-    def note_missing(self, missing: Sequence[str]) -> None:
-        """Says that something of the payload is not in the record."""
-        self._note(0, missing)
-
     def _note(self, redactions: int, missing: Sequence[str]) -> None:
         self._redactions += redactions
         self._missing += missing
@@ -269,7 +265,7 @@ class Call:
         self, attempt: Attempt, incoming: Incoming | None, error: BaseException | None, state: State | None
     ) -> State | None:
         """Records what came back of an exchange and shows it on the span; gives the state as the answer shows it."""
-        recorder, number = self._session.recorder, attempt.number
+        recorder = self._session.recorder
         headers: list[tuple[str, str]] = []
         redactions, complete = 0, False
         missing: list[str] = []
@@ -282,8 +278,7 @@ class Call:
             attempt.masked_body = masked.body
             missing += masked.missing
             redactions += masked.redactions
-            view = attempt.view()
-            if not complete and error is None and (view.complete or view.error is not None):
+            if not complete and error is None and attempt.is_at_end():
                 # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
                 complete, state = True, None
             if not complete:
@@ -293,7 +288,7 @@ class Call:
             AttemptEntry(
                 trace_id=self._span.trace_id,
                 span_id=self._span.span_id,
-                number=number,
+                number=attempt.number,
                 status=attempt.status,
                 ended_at=attempt.ended_at,
                 complete=complete,
