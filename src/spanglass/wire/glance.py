@@ -1,4 +1,4 @@
-"""What a look at a body's bytes tells before, or without, reading it whole: all that a call needs while it is under way.
+"""What a look at a body's bytes tells without reading it whole: all that a call needs while it is under way.
 
 Invariant: a glance never says more than the whole reading would (`spanglass.wire.read`): where it is not sure, it says
 so, and the caller reads.
