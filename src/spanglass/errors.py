@@ -10,6 +10,7 @@
     │   ├── StoreBusy          another process holds it longer than we wait
     │   └── StoreTooNew        written by a newer spanglass
     ├── JournalError           a journal directory that cannot be used
+    ├── Unanswered             a client gave nothing that can be read as a message
     └── NotFound               no record answers to the reference
         └── Ambiguous          several do; ``candidates`` lists them
 
@@ -55,6 +56,10 @@ class StoreTooNew(StoreError):
 
 class JournalError(SpanglassError):
     """A journal directory that cannot be used."""
+
+
+class Unanswered(SpanglassError):
+    """A client gave nothing that can be read as a message."""
 
 
 class NotFound(SpanglassError):
