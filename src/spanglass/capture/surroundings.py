@@ -6,7 +6,7 @@ made there, and it is recorded as it was at the first of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from spanglass.guard import Boundary
 from spanglass.model.entry import UpstreamEntry
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from spanglass.span.callspan import CallSpan
 
 _WITNESS = Boundary("surroundings.witness")
+_CLAIM = Boundary("surroundings.claim")
 _UPSTREAM = Boundary("surroundings.upstream")
+#: Requests that a program makes besides asking its model; a call that is logged by hand never turns out to be one.
+_ASIDES = frozenset({"embeddings", "count_tokens"})
 
 
 def call_begun(place: Place, span: CallSpan) -> None:
@@ -29,14 +32,24 @@ def call_begun(place: Place, span: CallSpan) -> None:
             place.witness(span.ref)
 
 
-def record_upstream(session: Session, place: Place, span: CallSpan) -> None:
-    """Records what was handed to the place, if anything was, with the call."""
+def taken_over(place: Place, operation: str) -> CallSpan | None:
+    """The span of the call, begun by hand, that turns out to be made over a wire here; None if there is none."""
+    if place.claim is None or operation in _ASIDES:
+        return None
+    with _CLAIM:
+        return cast("CallSpan | None", place.claim())
+    return None
+
+
+def upstream_entries(session: Session, place: Place, span: CallSpan) -> tuple[UpstreamEntry, ...]:
+    """What was handed to the place, to be recorded with the call; nothing if nothing was."""
     handed = place.handed()
     if handed is None:
-        return
+        return ()
     with _UPSTREAM:
         masked = _masked(session, handed)
-        session.recorder.append(UpstreamEntry(span.trace_id, span.span_id, masked.redactions, masked.body))
+        return (UpstreamEntry(span.trace_id, span.span_id, masked.redactions, masked.body),)
+    return ()
 
 
 def _masked(session: Session, handed: Handed) -> Masked:
@@ -44,5 +57,4 @@ def _masked(session: Session, handed: Handed) -> Masked:
     if kept is None or kept[0] is not session.recorder:  # another installation has other rules
         masked = session.recorder.mask(to_json(handed.value), "application/json", "upstream_context")
         kept = handed.kept = (session.recorder, masked)
-    body: Masked = kept[1]
-    return body
+    return cast("Masked", kept[1])

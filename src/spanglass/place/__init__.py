@@ -5,7 +5,7 @@ Invariant: this room knows OpenTelemetry's context and nothing of calls; whoever
 
 from __future__ import annotations
 
-from spanglass.place.pipeline import handing, listening, log_upstream_context, step, workflow
+from spanglass.place.pipeline import handing, listening, log_upstream_context, offering, step, workflow
 from spanglass.place.place import Handed, Place, current_place
 from spanglass.place.switch import DebugSwitch
 from spanglass.place.transport import carrier, from_carrier, propagate
@@ -20,6 +20,7 @@ __all__ = [
     "handing",
     "listening",
     "log_upstream_context",
+    "offering",
     "propagate",
     "step",
     "workflow",

@@ -57,6 +57,7 @@ class workflow(Entrance):  # noqa: N801 - used as a verb, like contextlib's
                 upstream=Upstream(),
                 run=Run(),
                 witness=around.witness if around is not None else None,
+                claim=around.claim if around is not None else None,
             )
         )
 
@@ -135,6 +136,20 @@ class listening(Entrance):  # noqa: N801 - used as a verb, like contextlib's
 
     def _again(self) -> listening:
         return listening(self._heard)
+
+
+class offering(Entrance):  # noqa: N801 - used as a verb, like contextlib's
+    """Lets the first call over a wire that begins inside take over what ``claim`` gives."""
+
+    def __init__(self, claim: Callable[[], object]) -> None:
+        super().__init__()
+        self._claim = claim
+
+    def _context(self) -> Context:
+        return context_at(replace(current_place() or Place(), claim=self._claim))
+
+    def _again(self) -> offering:
+        return offering(self._claim)
 
 
 def log_upstream_context(context: Any) -> None:

@@ -75,6 +75,7 @@ class Place:
         upstream: where its upstream context is kept.
         run: the run of the workflow.
         witness: is told the reference of each call that begins here.
+        claim: gives up, once, what the program began to log by hand, to the call over a wire that it turns out to be.
     """
 
     workflow: str | None = None
@@ -86,6 +87,7 @@ class Place:
     upstream: Upstream | None = field(default=None, compare=False, repr=False)
     run: Run | None = field(default=None, compare=False, repr=False)
     witness: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
+    claim: Callable[[], object] | None = field(default=None, compare=False, repr=False)
 
     def workflows(self) -> Iterator[Place]:
         """This place, and those around its workflow, from the inside out."""
