@@ -83,7 +83,7 @@ class Call:
         self._facts = self._call_facts(place)
         self._place = place
         if place is not None:
-            call_begun(place, self._span)
+            call_begun(place, self._span, route.operation)
         session.open_calls[id(self)] = self
 
     @property

@@ -34,6 +34,7 @@ _BEGIN = Boundary("manual.begin")
 _END = Boundary("manual.end")
 _ROUTE = Route(manual.name, None, manual.operation)
 _NOWHERE = Server("", None)
+_NO_ANSWER = ("attempts[0].response_body: the program logged no answer",)
 
 
 class Handle:
@@ -66,9 +67,8 @@ class Handle:
         """The call turned out to go over a wire, where it is seen."""
         return self._taken
 
-    def begin(self, session: Session, payload: Any) -> None:
+    def begin(self, session: Session, payload: Any, started_at: int) -> None:
         """Writes the request ahead."""
-        started_at = time.time_ns()
         body = to_json(payload)
         masked = session.recorder.mask(body, "application/json", "attempts[0].request_body")
         call = Call(session, _ROUTE, started_at, _NOWHERE, masked.body, scoped=False)
@@ -85,7 +85,7 @@ class Handle:
 
     def stop(self, state: State | None, chunks: Sequence[Any]) -> None:
         """A streamed answer ended after ``chunks``: whole, or in a state that says why not."""
-        self._end(_listed(chunks) if state is not None else lambda: to_json(chunks), None, state, whole=state is None)
+        self._end(_listed(chunks) if state else lambda: to_json(list(chunks)), None, state, whole=state is None)
 
     def later(self, work: Callable[[], None]) -> None:
         """Does ``work`` soon, on a thread of ours: for what is noticed by the garbage collector."""
@@ -106,7 +106,7 @@ class Handle:
         if error is not None:
             self.fail(error)
         elif self.is_open:
-            self.stop("abandoned", ())
+            self._end(None, None, "abandoned")
 
     def _give_up(self) -> CallSpan | None:
         if self._call is None or not self.is_open:
@@ -124,9 +124,11 @@ class Handle:
         whole: bool = False,
     ) -> None:
         with _END:
-            if self._attempt is not None and self.is_open:
-                incoming = None if body is None else Incoming(None, [], body(), whole, time.time_ns())
-                self._attempt.end(incoming, error, state)
+            if self._attempt is None or not self.is_open:
+                return
+            missing = _NO_ANSWER if body is None and error is None else ()
+            said = None if body is None else body()
+            self._attempt.end(Incoming(None, [], said, whole, time.time_ns(), None, missing), error, state)
 
 
 def log_request(payload: Any, *, upstream_context: Any = None) -> Handle:
@@ -170,14 +172,14 @@ def log_error(handle: Handle, reason: Any) -> None:
         handle.fail(reason if isinstance(reason, BaseException) else LoggedError(str(reason)))
 
 
-def begin_call(payload: Callable[[], Any], upstream_context: Any = None) -> Handle:
-    """A handle on a call whose payload is made only if it is captured."""
+def begin_call(payload: Callable[[], Any], upstream_context: Any = None, started_at: int | None = None) -> Handle:
+    """A handle on a call whose payload is made only if it is captured; ``started_at`` in ns since the epoch, or now."""
     handle = Handle()
     with _BEGIN:
         session = active()
         if session is not None and session.watching():
             with handing(upstream_context):
-                handle.begin(session, payload())
+                handle.begin(session, payload(), started_at or time.time_ns())
     return handle
 
 

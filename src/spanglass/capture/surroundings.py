@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _WITNESS = Boundary("surroundings.witness")
 _CLAIM = Boundary("surroundings.claim")
 _UPSTREAM = Boundary("surroundings.upstream")
-#: Requests that a program makes besides asking its model; a call that is logged by hand never turns out to be one.
+#: Requests that a program makes besides asking its model: none of them is the call that somebody waits for.
 _ASIDES = frozenset({"embeddings", "count_tokens"})
 
 
-def call_begun(place: Place, span: CallSpan) -> None:
+def call_begun(place: Place, span: CallSpan, operation: str) -> None:
     """Tells whoever listens at the place which call has begun."""
-    if place.witness is not None:
+    if place.witness is not None and operation not in _ASIDES:
         with _WITNESS:
             place.witness(span.ref)
 

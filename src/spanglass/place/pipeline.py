@@ -117,7 +117,7 @@ class handing(Entrance):  # noqa: N801 - used as a verb, like contextlib's
 
 
 class listening(Entrance):  # noqa: N801 - used as a verb, like contextlib's
-    """Tells ``heard`` the reference of each call that begins inside; those who listen around it are told too."""
+    """Tells ``heard`` the reference of each call for an answer that begins inside; as are listeners around it."""
 
     def __init__(self, heard: Callable[[str], None]) -> None:
         super().__init__()

@@ -74,7 +74,7 @@ class Place:
         outer: the place in which the workflow was entered, if that was in a workflow too.
         upstream: where its upstream context is kept.
         run: the run of the workflow.
-        witness: is told the reference of each call that begins here.
+        witness: is told the reference of each call for an answer that begins here.
         claim: gives up, once, what the program began to log by hand, to the call over a wire that it turns out to be.
     """
 
