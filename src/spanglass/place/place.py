@@ -30,6 +30,11 @@ class Handed:
         self.value = value
         self.kept: Any = None
 
+    @classmethod
+    def of(cls, value: Any) -> Handed | None:
+        """A value as an upstream context; None is none."""
+        return None if value is None else cls(value)
+
 
 class Upstream:
     """Where a place keeps its upstream context; a step that was given none has that of the step around it."""
