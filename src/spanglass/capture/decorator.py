@@ -132,7 +132,10 @@ def _watched(stream: Any, begin: Callable[[], Handle]) -> Any:
 
 def _payload(told: _Told, function: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
     """The arguments by their names; ``self`` and ``cls`` say nothing to a model."""
-    bound = inspect.signature(function).bind(*args, **kwargs)
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except (TypeError, ValueError):  # wrong arguments, as the function will say; or one whose signature nobody knows
+        return {"arguments": args, **kwargs}
     bound.apply_defaults()
     payload: dict[str, Any] = {} if told.model is None else {"model": told.model}
     for number, (name, value) in enumerate(bound.arguments.items()):
