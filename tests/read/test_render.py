@@ -247,5 +247,5 @@ def test_a_call_that_was_logged_by_hand_is_no_call_without_an_answer() -> None:
     )
     record = replace(RECORD, format="manual", attempts=(whole,), attempt_count=1)
     assert "  1  by hand       -   1 s" in page(record)
-    assert "    logged by hand \n" in page(record, attempts=True)
+    assert "    logged by hand\n" in page(record, attempts=True)
     assert "no answer" not in page(record) + page(record, attempts=True)
