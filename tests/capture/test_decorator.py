@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import trace
 
 import spanglass
 from capture.endpoint import open_endpoint
@@ -217,3 +218,23 @@ def test_wrong_arguments_are_the_functions_to_refuse(watch: Watch) -> None:
         Model().ask(temperature=1)  # type: ignore[call-arg]
     record = only_record(watch)
     assert (record.state, record.options["temperature"]) == ("error", 1)
+
+
+def test_what_a_stream_enters_is_its_own_between_its_pieces(watch: Watch) -> None:
+    watch.install()
+    tracer = watch.provider.get_tracer("program")
+
+    @llm_call
+    def stream(prompt: str) -> Iterator[Any]:
+        with tracer.start_as_current_span("inside"):
+            yield trace.get_current_span()
+            yield trace.get_current_span()
+        yield trace.get_current_span()
+
+    with tracer.start_as_current_span("outside") as outside:
+        seen = []
+        for inside in stream("Hi"):
+            assert trace.get_current_span() is outside
+            seen.append(inside)
+        assert trace.get_current_span() is outside
+    assert [span.name for span in seen] == ["inside", "inside", "outside"]

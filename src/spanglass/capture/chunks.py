@@ -10,9 +10,11 @@ from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
 
 from spanglass.guard import Boundary
+from spanglass.place import Between
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from spanglass.capture.manual import Handle
 
@@ -25,6 +27,7 @@ class _Collected:
     def __init__(self, begin: Callable[[], Handle]) -> None:
         self._begin = begin
         self._handle: Handle | None = None
+        self._between: Between | None = None
         self._chunks: list[Any] = []
 
     def handle(self) -> Handle:
@@ -32,6 +35,12 @@ class _Collected:
         if self._handle is None:
             self._handle = self._begin()
         return self._handle
+
+    def resume(self) -> AbstractContextManager[None]:
+        """A block in which the generator runs to its next chunk."""
+        if self._between is None:
+            self._between = Between(self.handle().offering.context())
+        return self._between.resume()
 
     def add(self, chunk: Any) -> None:
         self._chunks.append(chunk)
@@ -76,7 +85,7 @@ class Chunks(Generator[Any, Any, Any]):
     def _resume(self, resume: Callable[..., Any], *args: Any) -> Any:
         collected = self._collected
         try:
-            with collected.handle().offering():
+            with collected.resume():
                 chunk = resume(*args)
         except StopIteration:
             collected.ended()
@@ -110,7 +119,7 @@ class AsyncChunks(AsyncGenerator[Any, Any]):
     async def _resume(self, resume: Callable[..., Any], *args: Any) -> Any:
         collected = self._collected
         try:
-            with collected.handle().offering():
+            with collected.resume():
                 chunk = await resume(*args)
         except StopAsyncIteration:
             collected.ended()

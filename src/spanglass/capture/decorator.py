@@ -66,7 +66,7 @@ def _decorate(told: _Told, function: Callable[P, T]) -> Callable[P, T]:
             if not _captures():
                 return await function(*args, **kwargs)
             handle = _begin(told, function, args, kwargs)
-            with _Failing(handle), handle.offering():
+            with _Failing(handle), handle.offering:
                 result = await function(*args, **kwargs)
             return _answered(handle, result)
 
@@ -84,7 +84,7 @@ def _decorate(told: _Told, function: Callable[P, T]) -> Callable[P, T]:
             if not _captures():
                 return function(*args, **kwargs)
             handle = _begin(told, function, args, kwargs)
-            with _Failing(handle), handle.offering():
+            with _Failing(handle), handle.offering:
                 result = function(*args, **kwargs)
             return _answered(handle, result)
 

@@ -47,9 +47,10 @@ class Handle:
 
     Attributes:
         ref: ``trace_id/span_id``, which `spanglass.fetch` takes; None if nothing is captured.
+        offering: a block in which a call over a wire takes this one over.
     """
 
-    __slots__ = ("_attempt", "_call", "_inside", "_session", "_taken", "ref")
+    __slots__ = ("_attempt", "_call", "_session", "_taken", "offering", "ref")
 
     def __init__(self) -> None:
         self.ref: str | None = None
@@ -57,7 +58,7 @@ class Handle:
         self._call: Call | None = None
         self._attempt: Attempt | None = None
         self._taken = False
-        self._inside: list[offering] = []
+        self.offering = offering(self._give_up)
 
     @property
     def is_open(self) -> bool:
@@ -94,17 +95,12 @@ class Handle:
         if self._session is not None:
             self._session.drain.call_soon(work)
 
-    def offering(self) -> offering:
-        """A block in which a call over a wire takes this one over."""
-        return offering(self._give_up)
-
     def __enter__(self) -> Self:
-        self._inside.append(self.offering())
-        self._inside[-1].__enter__()
+        self.offering.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._inside.pop().__exit__(kind, error, tb)
+        self.offering.__exit__(kind, error, tb)
         if error is not None:
             self.fail(error)
         elif self.is_open:
