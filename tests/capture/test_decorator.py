@@ -63,6 +63,20 @@ async def test_coroutine_functions_are_captured_too(watch: Watch) -> None:
     assert only_record(watch).output == (ChatMessage.as_assistant("HI"),)
 
 
+async def test_a_coroutine_that_a_function_returns_is_the_answer_to_come(watch: Watch) -> None:
+    watch.install()
+
+    async def ask(prompt: str) -> str:
+        return prompt.upper()
+
+    @llm_call
+    def begin(prompt: str) -> Any:
+        return ask(prompt)
+
+    assert await begin("hi") == "HI"
+    assert only_record(watch).output == (ChatMessage.as_assistant("HI"),)
+
+
 def test_exceptions_pass_and_are_recorded(watch: Watch) -> None:
     watch.install()
 
@@ -95,6 +109,7 @@ def test_pieces_pass_as_the_very_objects_and_so_does_what_is_sent_and_returned(w
     record = only_record(watch)
     assert ended.value.value == "the end"
     assert (record.state, record.complete, answer_of(record)) == ("done", True, [["Hel"], {"text": "lo"}])
+    assert isinstance(record.attempts[0].first_byte_ns, int)
 
 
 @llm_call

@@ -6,6 +6,7 @@ dropped. A chunk's JSON is made at the end, so one that changes later is recorde
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ class _Collected:
         self._handle: Handle | None = None
         self._between: Between | None = None
         self._chunks: list[Any] = []
+        self._first_at: int | None = None
 
     def handle(self) -> Handle:
         """The call, begun at the first time of asking."""
@@ -43,23 +45,26 @@ class _Collected:
         return self._between.resume()
 
     def add(self, chunk: Any) -> None:
+        if not self._chunks:
+            self._first_at = time.time_ns()
         self._chunks.append(chunk)
 
     def ended(self) -> None:
-        self.handle().stop(None, self._chunks)
+        self.handle().stop(None, self._chunks, self._first_at)
 
     def broke(self, error: BaseException) -> None:
         if isinstance(error, GeneratorExit):
-            self.handle().stop("cancelled" if self._chunks else "abandoned", self._chunks)
+            self._left()
         else:
-            self.handle().fail(error, self._chunks)
+            self.handle().fail(error, self._chunks, self._first_at)
 
     def dropped(self) -> None:
         """Called by the collector, at any point of any thread."""
-        handle = self._handle
-        if handle is not None and handle.is_open:
-            chunks = self._chunks
-            handle.later(lambda: handle.stop("cancelled" if chunks else "abandoned", chunks))
+        if self._handle is not None and self._handle.is_open:
+            self._handle.later(self._left)
+
+    def _left(self) -> None:
+        self.handle().stop("cancelled" if self._chunks else "abandoned", self._chunks, self._first_at)
 
 
 class Chunks(Generator[Any, Any, Any]):
