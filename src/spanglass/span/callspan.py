@@ -109,7 +109,7 @@ class CallSpan:
         self._question: Callable[[], Question] | None = None
         self._described = False
         current = trace.get_current_span(context)
-        self.adopted = is_adoptable(current)
+        self.adopted = current is not trace.INVALID_SPAN and is_adoptable(current)
         span = current if self.adopted else _begin(tracer, name, started_at, attributes, context)
         self.span: Span = span
         self.name, self.started_at = name, started_at
