@@ -10,8 +10,11 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` alone woul
 if TYPE_CHECKING:
     from typing import Any
 
+    from spanglass.ask import call_llm, call_llm_async, configure_client
     from spanglass.capture.api import enabled, enabled_for, flush
+    from spanglass.capture.decorator import llm_call
     from spanglass.capture.instrumentor import install, uninstall
+    from spanglass.capture.manual import log_error, log_request, log_response
     from spanglass.errors import (
         Ambiguous,
         ConfigurationError,
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import Attempt, ErrorInfo, Record, Summary, Usage
     from spanglass.model.step import Step
-    from spanglass.place import step, workflow
+    from spanglass.place import carrier, from_carrier, log_upstream_context, propagate, step, workflow
     from spanglass.read import context_window, fetch, format_context_window, log_for_step, logs_for_workflow, trace
 
 __version__ = "0.1.0"
@@ -40,15 +43,26 @@ _HOMES = {
     "StoreError": "spanglass.errors",
     "Summary": "spanglass.model.record",
     "Usage": "spanglass.model.record",
+    "call_llm": "spanglass.ask",
+    "call_llm_async": "spanglass.ask",
+    "carrier": "spanglass.place",
+    "configure_client": "spanglass.ask",
     "context_window": "spanglass.read",
     "enabled": "spanglass.capture.api",
     "enabled_for": "spanglass.capture.api",
     "fetch": "spanglass.read",
     "flush": "spanglass.capture.api",
     "format_context_window": "spanglass.read",
+    "from_carrier": "spanglass.place",
     "install": "spanglass.capture.instrumentor",
+    "llm_call": "spanglass.capture.decorator",
+    "log_error": "spanglass.capture.manual",
     "log_for_step": "spanglass.read",
+    "log_request": "spanglass.capture.manual",
+    "log_response": "spanglass.capture.manual",
+    "log_upstream_context": "spanglass.place",
     "logs_for_workflow": "spanglass.read",
+    "propagate": "spanglass.place",
     "step": "spanglass.place",
     "trace": "spanglass.read",
     "uninstall": "spanglass.capture.instrumentor",
@@ -69,15 +83,26 @@ __all__ = [
     "Summary",
     "Usage",
     "__version__",
+    "call_llm",
+    "call_llm_async",
+    "carrier",
+    "configure_client",
     "context_window",
     "enabled",
     "enabled_for",
     "fetch",
     "flush",
     "format_context_window",
+    "from_carrier",
     "install",
+    "llm_call",
+    "log_error",
     "log_for_step",
+    "log_request",
+    "log_response",
+    "log_upstream_context",
     "logs_for_workflow",
+    "propagate",
     "step",
     "trace",
     "uninstall",

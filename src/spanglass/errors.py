@@ -1,4 +1,4 @@
-"""Every exception that spanglass raises to its user.
+"""Every exception that spanglass raises to its user, or names in a record.
 
 ::
 
@@ -10,6 +10,8 @@
     │   ├── StoreBusy          another process holds it longer than we wait
     │   └── StoreTooNew        written by a newer spanglass
     ├── JournalError           a journal directory that cannot be used
+    ├── LoggedError            what a program logged as an error of its model, where that was no exception
+    ├── Unanswered             a client gave nothing that can be read as a message
     └── NotFound               no record answers to the reference
         └── Ambiguous          several do; ``candidates`` lists them
 
@@ -55,6 +57,14 @@ class StoreTooNew(StoreError):
 
 class JournalError(SpanglassError):
     """A journal directory that cannot be used."""
+
+
+class LoggedError(SpanglassError):
+    """What a program logged as an error of its model, where that was no exception; never raised, only recorded."""
+
+
+class Unanswered(SpanglassError):
+    """A client gave nothing that can be read as a message."""
 
 
 class NotFound(SpanglassError):

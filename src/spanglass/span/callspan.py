@@ -118,6 +118,8 @@ class CallSpan:
         self._content = content
         self._limit = limit
         self._message_count = 0
+        self._question: Callable[[], Question] | None = None
+        self._described = False
         current = trace.get_current_span(context)
         self.adopted = current is not trace.INVALID_SPAN and is_adoptable(current)
         span = current if self.adopted else _begin(tracer, name, started_at, attributes, context)
@@ -143,8 +145,20 @@ class CallSpan:
 
     def describe_request(self, read: Callable[[], Question]) -> None:
         """Says what the model was given, which ``read`` gives."""
-        if self.span.is_recording():
-            self._say(partial(self._of_request, read))
+        if not self.span.is_recording():
+            return
+        first, self._described = not self._described, True
+        if first or self._question is not None:  # of a span that was taken over, unless somebody has looked at it
+            self._question = read
+        if first:
+            self._say(self._of_request)
+
+    def rename(self, name: str, attributes: Attributes) -> None:
+        """Another call has taken the span over, and knows better what it is."""
+        if self.span.is_recording() and not self.adopted:
+            self.name = name
+            self.span.update_name(name)
+            self._say(lambda: Said(cast("dict[str, Any]", attributes)))
 
     def add_attempt(self, number: int, started_at: int, attributes: dict[str, Any]) -> None:
         """Says how one HTTP exchange went: when the call ends, or at once on a span that may end before."""
@@ -172,8 +186,11 @@ class CallSpan:
         attempts, self._attempts = self._attempts, []
         return Said({}, attempts)
 
-    def _of_request(self, read: Callable[[], Question]) -> Said:
+    def _of_request(self) -> Said:
         attributes: Attributes = {**self._begun, "spanglass.ref": self.ref}
+        read, self._question = self._question, None  # it holds the body, and the host may hold the call for long
+        if read is None:
+            return Said(cast("dict[str, Any]", attributes))
         request = read()
         messages = request.messages
         self._message_count = len(messages)

@@ -74,6 +74,7 @@ UPSTREAM = Key("upstream")
 
 _PRECEDENCE = {"started": 0, "killed": 1}
 _FINAL = 2
+_BY_HAND = "manual"
 _SUMMARY_FIELDS = tuple(item.name for item in fields(Summary))
 _UNSAID = (None, "", "opaque")
 
@@ -156,7 +157,9 @@ def _rank(part: Part) -> tuple[Any, ...]:
         knows = (_PRECEDENCE.get(entry.state, _FINAL), -entry.ended_at)
     elif isinstance(entry, AttemptEntry):
         knows = (entry.complete, entry.ended_at, entry.answer is not None)
-    return (part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
+    # What went over a wire says more than what the program, before it did, logged by hand.
+    by_wire = not isinstance(entry, RequestEntry) or entry.call.format != _BY_HAND
+    return (by_wire, part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
 
 
 def summarize(trace_id: str, span_id: str, parts: Parts, load: Load, *, owner_gone: bool) -> Summary:
@@ -241,11 +244,11 @@ def _times(parts: Parts) -> Iterator[int]:
 
 
 def _missing(parts: Parts) -> Iterator[str]:
-    """What the parts say is missing: attempt by attempt, then the call."""
-    for kinds in (("request", "attempt"), ("outcome",)):
+    """What the parts say is missing: attempt by attempt, then the call, then what was handed to it."""
+    for kinds in (("request", "attempt"), ("outcome",), ("upstream",)):
         ordered = sorted((key.number, key.kind != "request", key) for key in parts if key.kind in kinds)
         for _, _, key in ordered:
-            yield from cast("RequestEntry | AttemptEntry | OutcomeEntry", parts[key].entry).missing
+            yield from cast("RequestEntry | AttemptEntry | OutcomeEntry | UpstreamEntry", parts[key].entry).missing
 
 
 def make_record(summary: Summary, parts: Parts, load: Load, lost: Iterable[Key] = ()) -> Record:
