@@ -34,8 +34,8 @@ def test_functions_and_coroutine_functions_can_be_decorated() -> None:
         await asyncio.sleep(0)
         return current_place()
 
-    assert plain() == Place("patents", "p", step_name="plain")
-    assert asyncio.run(coroutine()) == Place("patents", "p", step_name="async")
+    assert plain() == Place("patents", "p", step_name="plain", step_attempt=1)
+    assert asyncio.run(coroutine()) == Place("patents", "p", step_name="async", step_attempt=1)
     assert current_place() is None
 
 

@@ -11,6 +11,7 @@
     │   └── StoreTooNew        written by a newer spanglass
     ├── JournalError           a journal directory that cannot be used
     ├── GenerationError        no answer passed its parser; ``trace`` is the whole conversation
+    ├── Unanswered             a client gave nothing that can be read as a message
     └── NotFound               no record answers to the reference
         └── Ambiguous          several do; ``candidates`` lists them
 
@@ -82,6 +83,8 @@ class GenerationError(SpanglassError):
         """The trace cut where it was begun anew: one conversation for each restart, and the first."""
         ends = (*self.restarts[1:], len(self.trace))
         return [self.trace[begin:end] for begin, end in zip(self.restarts, ends, strict=True)]
+class Unanswered(SpanglassError):
+    """A client gave nothing that can be read as a message."""
 
 
 class NotFound(SpanglassError):

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from spanglass.capture.attempt import Attempt
+from spanglass.capture.surroundings import call_begun, record_upstream
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
@@ -79,6 +80,9 @@ class Call:
         place = current_place()
         self._span = self._begin_span(started_at, server, place)
         self._facts = self._call_facts(started_at, place)
+        self._place = place
+        if place is not None:
+            call_begun(place, self._span)
         session.open_calls[id(self)] = self
 
     @property
@@ -105,6 +109,8 @@ class Call:
         self._attempts.append(attempt)
         self._session.recorder.append(self._request(attempt, masked or Masked(None)))
         if number == 1:
+            if self._place is not None:
+                record_upstream(self._session, self._place, self._span)
             with _SPAN:
                 self._span.describe_request(self._view.messages, self._view.options)
         return attempt

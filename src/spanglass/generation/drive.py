@@ -167,6 +167,8 @@ class _Run:
             with self._around(request):
                 yield turn
         except Exception as error:  # noqa: BLE001 - the conversation decides: a tool's error is told, a client's raised
+            if isinstance(request, Ask):
+                self._generation.called(getattr(error, "spanglass_ref", None))
             self._advance(partial(self._flow.throw, error))
             return
         value = turn.value
