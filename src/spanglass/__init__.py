@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from spanglass.errors import (
         Ambiguous,
         ConfigurationError,
+        GenerationError,
         NotFound,
         SpanglassError,
         StoreError,
     )
+    from spanglass.generation.drive import generate, generate_async
+    from spanglass.generation.tool import Tool
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import Attempt, ErrorInfo, Record, Summary, Usage
     from spanglass.model.step import Step
     from spanglass.place import step, workflow
     from spanglass.read import context_window, fetch, format_context_window, log_for_step, logs_for_workflow, trace
+    from spanglass.read.dataset import DatasetReport, export_dataset
 
 __version__ = "0.1.0"
 
@@ -32,20 +36,26 @@ _HOMES = {
     "Attempt": "spanglass.model.record",
     "ChatMessage": "spanglass.model.message",
     "ConfigurationError": "spanglass.errors",
+    "DatasetReport": "spanglass.read.dataset",
     "ErrorInfo": "spanglass.model.record",
+    "GenerationError": "spanglass.errors",
     "NotFound": "spanglass.errors",
     "Record": "spanglass.model.record",
     "SpanglassError": "spanglass.errors",
     "Step": "spanglass.model.step",
     "StoreError": "spanglass.errors",
     "Summary": "spanglass.model.record",
+    "Tool": "spanglass.generation.tool",
     "Usage": "spanglass.model.record",
     "context_window": "spanglass.read",
     "enabled": "spanglass.capture.api",
     "enabled_for": "spanglass.capture.api",
+    "export_dataset": "spanglass.read.dataset",
     "fetch": "spanglass.read",
     "flush": "spanglass.capture.api",
     "format_context_window": "spanglass.read",
+    "generate": "spanglass.generation.drive",
+    "generate_async": "spanglass.generation.drive",
     "install": "spanglass.capture.instrumentor",
     "log_for_step": "spanglass.read",
     "logs_for_workflow": "spanglass.read",
@@ -60,21 +70,27 @@ __all__ = [
     "Attempt",
     "ChatMessage",
     "ConfigurationError",
+    "DatasetReport",
     "ErrorInfo",
+    "GenerationError",
     "NotFound",
     "Record",
     "SpanglassError",
     "Step",
     "StoreError",
     "Summary",
+    "Tool",
     "Usage",
     "__version__",
     "context_window",
     "enabled",
     "enabled_for",
+    "export_dataset",
     "fetch",
     "flush",
     "format_context_window",
+    "generate",
+    "generate_async",
     "install",
     "log_for_step",
     "logs_for_workflow",

@@ -83,6 +83,8 @@ class GenerationError(SpanglassError):
         """The trace cut where it was begun anew: one conversation for each restart, and the first."""
         ends = (*self.restarts[1:], len(self.trace))
         return [self.trace[begin:end] for begin, end in zip(self.restarts, ends, strict=True)]
+
+
 class Unanswered(SpanglassError):
     """A client gave nothing that can be read as a message."""
 

@@ -180,12 +180,10 @@ def _complaint(error: Exception) -> str:
 
 
 def _gave_up(task: Task, fault: Exception) -> str:
-    corrections, restarts = task.max_correction_steps, task.max_conversation_restarts
-    tried = (
-        f"{corrections} corrections in each of {restarts + 1} conversations"
-        if restarts
-        else (f"{corrections} corrections" if corrections else "its only try")
-    )
+    corrections, conversations = task.max_correction_steps, task.max_conversation_restarts + 1
+    tried = f"{corrections} correction{'' if corrections == 1 else 's'}" if corrections else "no correction"
+    if conversations > 1:
+        tried += f" in each of {conversations} conversations"
     return (
         f"no answer passed the parser, after {tried}; the last error was {type(fault).__name__}: {_complaint(fault)}. "
         "The whole conversation is in this error's 'trace'"

@@ -18,7 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCod
 from spanglass.capture.session import active
 from spanglass.guard import Boundary
 from spanglass.model.entry import EnvelopeEntry, StepEntry
-from spanglass.model.step import Step
+from spanglass.model.step import GENERATION_STEP, Step
 from spanglass.place import one_try
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class _Parent:
             "error": judged.error,
         }
         masked = self._session.recorder.mask(msgspec.json.encode(data), "application/json", "steps[0].data")
-        step = Step("generation", {}, time.time_ns())
+        step = Step(GENERATION_STEP, {}, time.time_ns())
         self._session.recorder.append(StepEntry(trace_id, span_id, 0, step, masked.redactions, masked.body))
 
     def end(self, calls: int, at: Try | None, error: BaseException | None) -> None:

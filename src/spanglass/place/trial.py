@@ -31,9 +31,7 @@ class one_try(Entrance):  # noqa: N801 - used as a verb, like contextlib's
     def _context(self) -> Context:
         around = current_place() or Place()
         attempt = self._number if around.step_attempt is None else around.step_attempt
-        return context_at(
-            replace(around, step_attempt=attempt, correction=self._correction, restart=self._restart)
-        )
+        return context_at(replace(around, step_attempt=attempt, correction=self._correction, restart=self._restart))
 
     def _again(self) -> one_try:
         return one_try(self._number, correction=self._correction, restart=self._restart)

@@ -1,4 +1,4 @@
-"""Chains of calls in which an answer was refused and asked for again, as `spanglass.generate` and other libraries do it.
+"""Conversations in which answers were refused and asked for again, as `spanglass.generate` and other libraries do it.
 
 Invariant: a chain is cut where its own messages are: every attempt, every complaint and the answer that stood are
 slices of the last call's messages and its answer. Nothing is taken from elsewhere.
@@ -37,7 +37,7 @@ _CUT_SHORT = frozenset(
 
 
 class Cut(NamedTuple):
-    """A refused attempt within the last call's messages: from ``start`` to ``end``; its complaint goes to ``resume``."""
+    """A refused attempt in the last call's messages, from ``start`` to ``end``; its complaint ends at ``resume``."""
 
     start: int
     end: int
@@ -52,7 +52,7 @@ class Pair(NamedTuple):
     chosen: list[ChatMessage]
 
 
-class _Turn(NamedTuple):
+class Turn(NamedTuple):
     """What was asked, the answers that were refused, and the one that was not."""
 
     prompt: list[ChatMessage]
@@ -107,16 +107,16 @@ class Chain:
 
     def pairs(self) -> Iterator[Pair]:
         """Each refused attempt beside the answer that stood, under what both were asked."""
-        turns = self._turns()
+        turns = self.turns()
         for turn in turns:
             yield from (Pair(turn.prompt, refused, turn.final) for refused in turn.refused)
         for chain in self.earlier:
-            given_up, stood = chain._turns()[-1], turns[-1]
+            given_up, stood = chain.turns()[-1], turns[-1]
             if same(given_up.prompt, stood.prompt):
                 attempts = [*given_up.refused, given_up.final]
                 yield from (Pair(stood.prompt, refused, stood.final) for refused in attempts)
 
-    def _turns(self) -> list[_Turn]:
+    def turns(self) -> list[Turn]:
         """The turns in which answers were refused; if there is none, the last one, which then stood at once."""
         messages = self.whole
         turns = []
@@ -126,8 +126,8 @@ class Chain:
             end = next((at for at in later if messages[at].role == "user"), len(messages))
             begins = [begin, *(cut.resume for cut in episode[:-1])]
             refused = [messages[at : cut.end] for at, cut in zip(begins, episode, strict=True)]
-            turns.append(_Turn(self._kept(0, begin), refused, self._kept(begin, end)))
-        return turns or [_Turn(list(self.record.messages), [], self.answer)]
+            turns.append(Turn(self._kept(0, begin), refused, self._kept(begin, end)))
+        return turns or [Turn(list(self.record.messages), [], self.answer)]
 
     def _episodes(self) -> list[list[Cut]]:
         """The cuts, those together that were asked the same: between two of them nobody asked anything new."""
@@ -148,7 +148,7 @@ class Chain:
     def _repeats_a_refused_answer(self) -> bool:
         if not self.cuts:
             return False
-        turn = self._turns()[-1]
+        turn = self.turns()[-1]
         return any(same(refused, turn.final) for refused in turn.refused)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 _ALL = 2**62
+_STYLE = Style()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Dataset:
         form: Format,
         *,
         failed: bool = False,
-        style: Style = Style(),
+        style: Style = _STYLE,
         progress: Progress | None = None,
         **criteria: Any,
     ) -> None:
@@ -155,7 +155,8 @@ def export_dataset(
     form: Format = "openai",
     *,
     failed: bool = False,
-    style: Style = Style(),
+    corrections: bool = False,
+    reasoning: bool = True,
     reader: Reader | None = None,
     progress: Progress | None = None,
     **criteria: Any,
@@ -167,7 +168,8 @@ def export_dataset(
         form: ``openai`` and ``trl-sft`` are chats, for OpenAI's fine-tuning and for chat templates; ``sharegpt`` is
             a chat, too; ``trl-dpo`` is pairs: ``prompt``, ``chosen`` and ``rejected``.
         failed: take conversations that did not end well, too.
-        style: what of a message is in a row.
+        corrections: leave refused attempts, and the complaints about them, in chats.
+        reasoning: leave the model's reasoning in.
         reader: reads another store than the one in force.
         progress: told what is being done, and how many of how many are.
         **criteria: which calls: ``workflow_id``, ``step_name``, ``model``, ``state``, ``since`` and the other fields of
@@ -190,6 +192,7 @@ def export_dataset(
         0
         >>> spanglass.uninstall()
     """
+    style = Style(reasoning, corrections)
     dataset = Dataset(reader or current_reader(), form, failed=failed, style=style, progress=progress, **criteria)
     write_lines(Path(path), dataset.lines())
     return dataset.report
@@ -197,14 +200,16 @@ def export_dataset(
 
 def write_lines(path: Path, lines: Iterator[str]) -> None:
     """Writes lines to a file that is put in place whole, or not at all."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", prefix=f".{path.name}.", dir=path.parent, delete=False
+    ) as file:
+        unfinished = Path(file.name)
+        try:
             file.writelines(f"{line}\n" for line in lines)
-        Path(name).replace(path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        except BaseException:
+            unfinished.unlink()
+            raise
+    unfinished.replace(path)
 
 
 def _digest(row: JsonObject) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from spanglass.model.step import GENERATION_STEP
 from spanglass.read.chain import Chain, Cut, is_complaint
 from spanglass.read.thread import marks
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     Load = Callable[[Summary], Record | None]
     #: Told how many of how many calls are done.
     Progress = Callable[[int, int], None]
-
-#: The step in which `spanglass.generate` says which try a call was, and what became of its answer.
-GENERATION = "generation"
 
 
 @dataclass(slots=True)
@@ -61,7 +59,7 @@ class Index:
             self.silent += 1
             return
         place, node = len(self._nodes), Node(call)
-        told = next((step.data for step in record.steps if step.step_name == GENERATION), None)
+        told = next((step.data for step in record.steps if step.step_name == GENERATION_STEP), None)
         if told is not None:
             _take_told(node, told)
         found = marks(record.messages, record.output)
@@ -153,7 +151,7 @@ def _keys(node: Node, mark: bytes) -> Iterator[bytes]:
 
 
 def _take_told(node: Node, told: dict[str, Any]) -> None:
-    generation, restart, accepted = (told.get(name) for name in (GENERATION, "restart", "accepted"))
+    generation, restart, accepted = (told.get(name) for name in ("generation", "restart", "accepted"))
     node.generation = generation if isinstance(generation, str) else None
     node.restart = restart if isinstance(restart, int) else 0
     node.accepted = accepted if isinstance(accepted, bool) else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -126,8 +127,6 @@ def _call(call: dict[str, Any]) -> list[Any]:
     function = function if isinstance(function, dict) else call
     arguments = function.get("arguments")
     if isinstance(arguments, str):
-        try:
+        with suppress(ValueError, RecursionError):  # what a model wrote that is no JSON is compared as text
             arguments = json.loads(arguments)
-        except (ValueError, RecursionError):
-            pass
     return [function.get("name"), arguments]
