@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 #: A library asks again at once; a person who read the answer, and says what is wrong with it, takes longer.
 REASK_WITHIN_NS = 10 * 10**9
 
+#: What libraries say when they ask again: exceptions, and the words around them.
 _COMPLAINT = re.compile(
     r"""
-      \bvalidation\s+errors?\b | \b\w*(?:Error|Exception)\b\s*[:(\[] | \bTraceback\b
-    | \binvalid\b | \bnot\ (?:a\ )?valid\b | \bunexpected\b | \bmissing\b | \bis\ required\b | \bexpect(?:ed|ing)\b
-    | \b(?:failed|unable|cannot|can't|could\ not|couldn't)\b[^.\n]{0,40}\b(?:parse|pars|decode|validat|load)
-    | \bdoes\ not\ (?:match|conform|fit)\b | \bmust\ be\b | \bshould\ (?:be|have)\b
-    | \bfix\ (?:the|your|this|these)\b | \bcorrect\ (?:the|your)\b | \btry\ again\b | \bis\ not\ of\ type\b
+      \bvalidation\s+(?:error|failed|failure) | \b\w*(?:Error|Exception)\b\s*[:(\[] | \bTraceback\b
+    | \bexpecting\ value\b | \binvalid\b | \bnot\ (?:a\ )?valid\b | \bis\ not\ of\ type\b | \bis\ a\ required\b
+    | \b(?:failed|unable|could\ not|couldn't|cannot|can't)\b[^.\n]{0,40}\b(?:pars|decod|validat)
+    | \bdoes\ not\ (?:match|conform|validate)\b | \bfollowing\ errors?\b | \bfix\ the\ errors?\b
+    | \bcorrect\ (?:the|your)\ (?:json|output|answer|response|function\ call)\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+#: The same where the answer was a tool call that nobody meant to run; a tool that fails says other things.
+_TOOL_COMPLAINT = re.compile(r"\bvalidation\s+error|\bfix\s+the\s+errors?\b", re.IGNORECASE)
 _CUT_SHORT = frozenset(
     {"length", "max_tokens", "max_output_tokens", "incomplete", "content_filter", "safety", "refusal"}
 )
@@ -45,11 +48,12 @@ class Cut(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """What was asked, an answer to it that was refused, and the one that stood."""
+    """What was asked, an answer to it that was refused, the one that stood, and the calls that it is all taken from."""
 
     prompt: list[ChatMessage]
     rejected: list[ChatMessage]
     chosen: list[ChatMessage]
+    refs: tuple[str, ...]
 
 
 class Turn(NamedTuple):
@@ -103,18 +107,19 @@ class Chain:
             return "answer refused"
         if any(reason.lower() in _CUT_SHORT for reason in record.finish_reasons):
             return "answer cut short"
-        return None
+        return None if any(message.content or message.tool_calls for message in self.answer) else "answer empty"
 
     def pairs(self) -> Iterator[Pair]:
         """Each refused attempt beside the answer that stood, under what both were asked."""
         turns = self.turns()
         for turn in turns:
-            yield from (Pair(turn.prompt, refused, turn.final) for refused in turn.refused)
+            yield from (Pair(turn.prompt, refused, turn.final, self.refs) for refused in turn.refused)
         for chain in self.earlier:
             given_up, stood = chain.turns()[-1], turns[-1]
             if same(given_up.prompt, stood.prompt):
                 attempts = [*given_up.refused, given_up.final]
-                yield from (Pair(stood.prompt, refused, stood.final) for refused in attempts)
+                refs = (*chain.refs, *self.refs)
+                yield from (Pair(stood.prompt, refused, stood.final, refs) for refused in attempts)
 
     def turns(self) -> list[Turn]:
         """The turns in which answers were refused; if there is none, the last one, which then stood at once."""
@@ -161,7 +166,8 @@ def is_complaint(messages: Sequence[ChatMessage], since_ns: int) -> bool:
     """
     if not messages or since_ns > REASK_WITHIN_NS:
         return False
-    return all(message.role in ("user", "tool") and _COMPLAINT.search(_text(message)) for message in messages)
+    words = {"user": _COMPLAINT, "tool": _TOOL_COMPLAINT}
+    return all(message.role in words and words[message.role].search(_text(message)) for message in messages)
 
 
 def _text(message: ChatMessage) -> str:

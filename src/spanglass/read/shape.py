@@ -40,22 +40,22 @@ class Style(NamedTuple):
 def rows_of(chain: Chain, form: Format, style: Style) -> Iterator[JsonObject]:
     """The rows that a conversation makes: one chat, or a pair for each refused attempt."""
     tools = [tool for given in chain.record.tools for tool in _tools(given)]
-    spans = {"span_ids": list(chain.refs)}
+    named: JsonObject = {"tools": tools} if tools else {}
     if form == "trl-dpo":
-        for prompt, rejected, chosen in chain.pairs():
-            parts = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
-            row: JsonObject = {name: _for_templates(messages, style) for name, messages in parts.items()}
-            yield {**row, **({"tools": tools} if tools else {}), **spans}
+        for pair in chain.pairs():
+            parts = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
+            row = {name: _for_templates(messages, style) for name, messages in parts.items()}
+            yield {**row, **named, "span_ids": list(pair.refs)}
         return
     messages = chain.whole if style.corrections else chain.clean
+    span_ids = list(chain.refs)
     if form == "sharegpt":
-        named = {"tools": json.dumps(tools, ensure_ascii=False)} if tools else {}
-        yield {"conversations": list(_turns(messages, style)), **named, **spans}
-        return
-    shaped = (
-        _for_templates(messages, style) if form == "trl-sft" else [_message(message, style) for message in messages]
-    )
-    yield {"messages": shaped, **({"tools": tools} if tools else {}), **spans}
+        text = {"tools": json.dumps(tools, ensure_ascii=False)} if tools else {}
+        yield {"conversations": list(_turns(messages, style)), **text, "span_ids": span_ids}
+    elif form == "trl-sft":
+        yield {"messages": _for_templates(messages, style), **named, "span_ids": span_ids}
+    else:
+        yield {"messages": [_message(message, style) for message in messages], **named, "span_ids": span_ids}
 
 
 def _message(message: ChatMessage, style: Style) -> JsonObject:
@@ -134,9 +134,10 @@ def _words(content: Any) -> str:
 
 
 def _text(part: Any) -> str | None:
-    if not isinstance(part, dict) or part.get("type") not in _TEXTS:
+    """A text part's text, also of what a tool answered as an error (Anthropic's); None for any other part."""
+    if not isinstance(part, dict) or part.get("type") not in (*_TEXTS, "tool_result"):
         return None
-    text = part.get("text")
+    text = part.get("content" if part.get("type") == "tool_result" else "text")
     return text if isinstance(text, str) else None
 
 
