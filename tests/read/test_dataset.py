@@ -126,7 +126,7 @@ def test_tools_used_before_the_answer_are_part_of_what_was_asked(tmp_path: Path)
     call = {"id": "call_weather", "type": "function", "function": {"name": "weather", "arguments": {"city": "Bergen"}}}
     assert without_spans(row) == {
         **pair([ASK, says(ASSISTANT, "", tool_calls=[call]), {**result, "name": "weather"}], "wet", '"wet"'),
-        "tools": [WEATHER],
+        "tools": json.dumps([WEATHER]),
     }
 
 
@@ -226,7 +226,7 @@ def test_an_exchange_with_anthropic_is_found_and_shaped_like_any_other(tmp_path:
         {"name": "Ada", "age": 36},
         {"name": "ADA", "age": 36},
     ]
-    (tool,) = row["tools"]
+    (tool,) = json.loads(row["tools"])
     assert (tool["type"], tool["function"]["name"], tool["function"]["parameters"]["required"]) == (
         "function",
         "User",

@@ -38,24 +38,26 @@ class Style(NamedTuple):
 
 
 def rows_of(chain: Chain, form: Format, style: Style) -> Iterator[JsonObject]:
-    """The rows that a conversation makes: one chat, or a pair for each refused attempt."""
+    """The rows that a conversation makes: one chat, or a pair for each refused attempt.
+
+    Tools are JSON text but for OpenAI: their schemas differ from row to row, and a column has one type.
+    """
     tools = [tool for given in chain.record.tools for tool in _tools(given)]
-    named: JsonObject = {"tools": tools} if tools else {}
+    told: JsonObject = {"tools": tools if form == "openai" else json.dumps(tools, ensure_ascii=False)} if tools else {}
     if form == "trl-dpo":
         for pair in chain.pairs():
             parts = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
             row = {name: _for_templates(messages, style) for name, messages in parts.items()}
-            yield {**row, **named, "span_ids": list(pair.refs)}
+            yield {**row, **told, "span_ids": list(pair.refs)}
         return
     messages = chain.whole if style.corrections else chain.clean
-    span_ids = list(chain.refs)
     if form == "sharegpt":
-        text = {"tools": json.dumps(tools, ensure_ascii=False)} if tools else {}
-        yield {"conversations": list(_turns(messages, style)), **text, "span_ids": span_ids}
+        row = {"conversations": list(_turns(messages, style))}
     elif form == "trl-sft":
-        yield {"messages": _for_templates(messages, style), **named, "span_ids": span_ids}
+        row = {"messages": _for_templates(messages, style)}
     else:
-        yield {"messages": [_message(message, style) for message in messages], **named, "span_ids": span_ids}
+        row = {"messages": [_message(message, style) for message in messages]}
+    yield {**row, **told, "span_ids": list(chain.refs)}
 
 
 def _message(message: ChatMessage, style: Style) -> JsonObject:
