@@ -20,7 +20,10 @@ if TYPE_CHECKING:
         SpanglassError,
         StoreError,
     )
+    from spanglass.generation.column import RunConfig, TextColumn
     from spanglass.generation.drive import generate, generate_async
+    from spanglass.generation.row import Row, RowFailure
+    from spanglass.generation.rows import RowsReport, generate_file, generate_rows, generate_rows_async
     from spanglass.generation.tool import Tool
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import Attempt, ErrorInfo, Record, Summary, Usage
@@ -41,10 +44,15 @@ _HOMES = {
     "GenerationError": "spanglass.errors",
     "NotFound": "spanglass.errors",
     "Record": "spanglass.model.record",
+    "Row": "spanglass.generation.row",
+    "RowFailure": "spanglass.generation.row",
+    "RowsReport": "spanglass.generation.rows",
+    "RunConfig": "spanglass.generation.column",
     "SpanglassError": "spanglass.errors",
     "Step": "spanglass.model.step",
     "StoreError": "spanglass.errors",
     "Summary": "spanglass.model.record",
+    "TextColumn": "spanglass.generation.column",
     "Tool": "spanglass.generation.tool",
     "Usage": "spanglass.model.record",
     "context_window": "spanglass.read",
@@ -56,6 +64,9 @@ _HOMES = {
     "format_context_window": "spanglass.read",
     "generate": "spanglass.generation.drive",
     "generate_async": "spanglass.generation.drive",
+    "generate_file": "spanglass.generation.rows",
+    "generate_rows": "spanglass.generation.rows",
+    "generate_rows_async": "spanglass.generation.rows",
     "install": "spanglass.capture.instrumentor",
     "log_for_step": "spanglass.read",
     "logs_for_workflow": "spanglass.read",
@@ -75,10 +86,15 @@ __all__ = [
     "GenerationError",
     "NotFound",
     "Record",
+    "Row",
+    "RowFailure",
+    "RowsReport",
+    "RunConfig",
     "SpanglassError",
     "Step",
     "StoreError",
     "Summary",
+    "TextColumn",
     "Tool",
     "Usage",
     "__version__",
@@ -91,6 +107,9 @@ __all__ = [
     "format_context_window",
     "generate",
     "generate_async",
+    "generate_file",
+    "generate_rows",
+    "generate_rows_async",
     "install",
     "log_for_step",
     "logs_for_workflow",
