@@ -10,8 +10,11 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` alone woul
 if TYPE_CHECKING:
     from typing import Any
 
+    from spanglass.ask import call_llm, call_llm_async, configure_client
     from spanglass.capture.api import enabled, enabled_for, flush
+    from spanglass.capture.decorator import llm_call
     from spanglass.capture.instrumentor import install, uninstall
+    from spanglass.capture.manual import log_error, log_request, log_response
     from spanglass.errors import (
         Ambiguous,
         ConfigurationError,
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import Attempt, ErrorInfo, Record, Summary, Usage
     from spanglass.model.step import Step
-    from spanglass.place import step, workflow
+    from spanglass.place import carrier, from_carrier, log_upstream_context, propagate, step, workflow
     from spanglass.read import context_window, fetch, format_context_window, log_for_step, logs_for_workflow, trace
     from spanglass.read.dataset import DatasetReport, export_dataset
 
@@ -55,6 +58,10 @@ _HOMES = {
     "TextColumn": "spanglass.generation.column",
     "Tool": "spanglass.generation.tool",
     "Usage": "spanglass.model.record",
+    "call_llm": "spanglass.ask",
+    "call_llm_async": "spanglass.ask",
+    "carrier": "spanglass.place",
+    "configure_client": "spanglass.ask",
     "context_window": "spanglass.read",
     "enabled": "spanglass.capture.api",
     "enabled_for": "spanglass.capture.api",
@@ -62,14 +69,21 @@ _HOMES = {
     "fetch": "spanglass.read",
     "flush": "spanglass.capture.api",
     "format_context_window": "spanglass.read",
+    "from_carrier": "spanglass.place",
     "generate": "spanglass.generation.drive",
     "generate_async": "spanglass.generation.drive",
     "generate_file": "spanglass.generation.rows",
     "generate_rows": "spanglass.generation.rows",
     "generate_rows_async": "spanglass.generation.rows",
     "install": "spanglass.capture.instrumentor",
+    "llm_call": "spanglass.capture.decorator",
+    "log_error": "spanglass.capture.manual",
     "log_for_step": "spanglass.read",
+    "log_request": "spanglass.capture.manual",
+    "log_response": "spanglass.capture.manual",
+    "log_upstream_context": "spanglass.place",
     "logs_for_workflow": "spanglass.read",
+    "propagate": "spanglass.place",
     "step": "spanglass.place",
     "trace": "spanglass.read",
     "uninstall": "spanglass.capture.instrumentor",
@@ -98,6 +112,10 @@ __all__ = [
     "Tool",
     "Usage",
     "__version__",
+    "call_llm",
+    "call_llm_async",
+    "carrier",
+    "configure_client",
     "context_window",
     "enabled",
     "enabled_for",
@@ -105,14 +123,21 @@ __all__ = [
     "fetch",
     "flush",
     "format_context_window",
+    "from_carrier",
     "generate",
     "generate_async",
     "generate_file",
     "generate_rows",
     "generate_rows_async",
     "install",
+    "llm_call",
+    "log_error",
     "log_for_step",
+    "log_request",
+    "log_response",
+    "log_upstream_context",
     "logs_for_workflow",
+    "propagate",
     "step",
     "trace",
     "uninstall",

@@ -1,4 +1,4 @@
-"""Every exception that spanglass raises to its user.
+"""Every exception that spanglass raises to its user, or names in a record.
 
 ::
 
@@ -11,6 +11,7 @@
     │   └── StoreTooNew        written by a newer spanglass
     ├── JournalError           a journal directory that cannot be used
     ├── GenerationError        no answer passed its parser; ``trace`` is the whole conversation
+    ├── LoggedError            what a program logged as an error of its model, where that was no exception
     ├── Unanswered             a client gave nothing that can be read as a message
     └── NotFound               no record answers to the reference
         └── Ambiguous          several do; ``candidates`` lists them
@@ -83,6 +84,10 @@ class GenerationError(SpanglassError):
         """The trace cut where it was begun anew: one conversation for each restart, and the first."""
         ends = (*self.restarts[1:], len(self.trace))
         return [self.trace[begin:end] for begin, end in zip(self.restarts, ends, strict=True)]
+
+
+class LoggedError(SpanglassError):
+    """What a program logged as an error of its model, where that was no exception; never raised, only recorded."""
 
 
 class Unanswered(SpanglassError):

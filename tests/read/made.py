@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanglass.journal import Journal
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
-from spanglass.model.record import ErrorInfo, Usage
+from spanglass.model.record import ErrorInfo
 from spanglass.settings import Settings
 from spanglass.store import open_store
 
@@ -89,7 +89,6 @@ class Made:
                 found.append(self._answered(number, status, begun + SECOND, last=number == last))
         if self.ended:
             end = self.at + (last - 1) * SECOND * 3 // 2 + SECOND
-            usage = Usage(self.input_tokens, 7) if self.state == "done" else Usage()
             found.append(
                 OutcomeEntry(
                     self.trace_id,
@@ -98,8 +97,6 @@ class Made:
                     self.state,
                     end,
                     self.error,
-                    finish_reasons=[self.finish],
-                    usage=usage,
                     missing=list(self.missing),
                 )
             )

@@ -6,6 +6,7 @@ Invariant: this room calls clients and reads records; how a call is captured is 
 from __future__ import annotations
 
 from spanglass.ask.asking import Asked, ask, ask_async
+from spanglass.ask.call import call_llm, call_llm_async
 from spanglass.ask.client import configure_client
 
-__all__ = ["Asked", "ask", "ask_async", "configure_client"]
+__all__ = ["Asked", "ask", "ask_async", "call_llm", "call_llm_async", "configure_client"]

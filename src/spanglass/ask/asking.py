@@ -1,19 +1,22 @@
 """Asks a model through whatever client there is, and tells which recorded call it was.
 
-Invariant: the call is recorded once. What an SDK sends is seen on the wire. The client's exceptions pass as they are,
-with the call's reference as their ``spanglass_ref``.
+Invariant: the call is recorded once, over whatever it goes. The client's exceptions pass as they are, with the call's
+reference as their ``spanglass_ref``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanglass.ask.answer import read_answer
-from spanglass.ask.client import prepare
+from spanglass.ask.client import IS_ASYNC, prepare
+from spanglass.capture.manual import Handle, begin_call
 from spanglass.errors import ConfigurationError
-from spanglass.guard import Boundary
 from spanglass.place import listening
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
     from spanglass.ask.client import Request
     from spanglass.ask.dialect import Messages
     from spanglass.model.message import ChatMessage
-
-_MARK = Boundary("ask.mark_error")
 
 
 class Asked(NamedTuple):
@@ -51,16 +52,25 @@ class Asked(NamedTuple):
 
 
 class Asking:
-    """One question: a block around the client's call, during which it is known which call is begun."""
+    """One question: a block around the client's call, during which it is known which call is begun.
+
+    What an SDK sends is seen on the wire. Of any other client nobody knows before; so what it is asked is logged by
+    hand, ahead, and gives way to the call on the wire if there is one. An SDK's client that no wire is watched of (a
+    stand-in, another transport) is logged afterwards.
+    """
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self._refs: list[str] = []
-        self._listening = listening(self._refs.append)
+        self._inside = ExitStack()
+        self._handle = Handle()
+        self._started_at = 0
 
     @property
     def ref(self) -> str | None:
-        """The call that gave the answer: of several that the client made, the last."""
+        """The call that gave the answer: of several that the client made over a wire, the last."""
+        if self._handle.ref is not None and not self._handle.is_taken:
+            return self._handle.ref
         return self._refs[-1] if self._refs else None
 
     def send(self) -> Any:
@@ -73,24 +83,39 @@ class Asking:
         if inspect.isawaitable(response):
             if inspect.iscoroutine(response):
                 response.close()
-            message = "the client is async: await ask_async() or call_llm_async(), or give a sync client"
-            raise ConfigurationError(message)
-        return response
+            raise ConfigurationError(IS_ASYNC)
+        return self._answered(response)
 
     async def send_async(self) -> Any:
         """The same of a client of either kind; a sync one runs in a thread, so that the event loop goes on."""
         response = self._request.send() if self._request.is_async else await asyncio.to_thread(self._request.send)
-        return await response if inspect.isawaitable(response) else response
+        return self._answered(await response if inspect.isawaitable(response) else response)
+
+    def _answered(self, response: Any) -> Any:
+        self._ensure_logged()
+        self._handle.respond(response)
+        return response
+
+    def _ensure_logged(self) -> None:
+        if not self._refs:
+            self._handle = begin_call(self._request.payload, started_at=self._started_at)
 
     def __enter__(self) -> Self:
-        self._listening.__enter__()
+        self._started_at = time.time_ns()
+        self._inside.enter_context(listening(self._refs.append))
+        if not self._request.by_wire:
+            self._handle = begin_call(self._request.payload)
+            self._inside.enter_context(self._handle.offering())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._listening.__exit__(kind, error, tb)
-        if error is not None and self.ref is not None:
-            with _MARK:
-                _mark(error, "spanglass_ref", self.ref)
+        self._inside.close()
+        if error is None:
+            return
+        self._ensure_logged()
+        self._handle.fail(error)
+        if self.ref is not None:
+            mark(error, "spanglass_ref", self.ref)
 
 
 def ask(messages: Messages, *, model: str, client: Any = None, **options: Any) -> Asked:
@@ -113,21 +138,19 @@ def ask(messages: Messages, *, model: str, client: Any = None, **options: Any) -
         >>> ask("Hi", model="m", client=lambda messages, *, model: f"{model}: Hello").message.content
         'm: Hello'
     """
-    with Asking(prepare(client, messages, model, options)) as asking:
+    with Asking(prepare(client, messages, model, options, awaited=False)) as asking:
         response = asking.send()
     return Asked(read_answer(response), response, asking.ref)
 
 
 async def ask_async(messages: Messages, *, model: str, client: Any = None, **options: Any) -> Asked:
     """`ask`, awaited: the client may be async, or a sync one, which then runs in a thread."""
-    with Asking(prepare(client, messages, model, options)) as asking:
+    with Asking(prepare(client, messages, model, options, awaited=True)) as asking:
         response = await asking.send_async()
     return Asked(read_answer(response), response, asking.ref)
 
 
-def _mark(error: BaseException, name: str, value: Any) -> None:
+def mark(error: BaseException, name: str, value: Any) -> None:
     """Hangs a value on an exception; one that takes no attributes stays without."""
-    try:
+    with contextlib.suppress(AttributeError, TypeError):
         setattr(error, name, value)
-    except (AttributeError, TypeError):
-        return

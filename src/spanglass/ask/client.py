@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from spanglass.ask.dialect import Messages
 
+IS_ASYNC = "the client is async: await call_llm_async(), or give a sync client"
 _configured: Any = None
 
 
@@ -38,6 +39,10 @@ class Request(NamedTuple):
         """Calls the client."""
         return self.function(*self.args, **self.kwargs)
 
+    def payload(self) -> dict[str, Any]:
+        """What the model is given, for a client of which no wire is watched."""
+        return {**self.kwargs, **({"messages": self.args[0]} if self.args else {})}
+
 
 def configure_client(client: Any) -> None:
     """Sets the client that `call_llm`, `call_llm_async` and the like use when they are given none.
@@ -53,12 +58,20 @@ def configure_client(client: Any) -> None:
     _configured = client
 
 
-def prepare(client: Any, messages: Messages, model: str, options: Mapping[str, Any]) -> Request:
+def prepare(client: Any, messages: Messages, model: str, options: Mapping[str, Any], *, awaited: bool) -> Request:
     """The call of ``client``, or of the configured one, that asks ``model``.
 
     Raises:
-        ConfigurationError: there is no client, it is none, or the answer is to be streamed.
+        ConfigurationError: there is no client, it is none, it is async and not ``awaited``, or the answer is to be
+            streamed.
     """
+    request = _prepare(client, messages, model, options)
+    if request.is_async and not awaited:
+        raise ConfigurationError(IS_ASYNC)
+    return request
+
+
+def _prepare(client: Any, messages: Messages, model: str, options: Mapping[str, Any]) -> Request:
     client = _configured if client is None else client
     if client is None:
         message = "no client: give client=, or set one for the program with spanglass.configure_client(client)"

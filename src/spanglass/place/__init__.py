@@ -5,8 +5,9 @@ Invariant: this room knows OpenTelemetry's context and nothing of calls; whoever
 
 from __future__ import annotations
 
-from spanglass.place.pipeline import handing, listening, log_upstream_context, step, workflow
+from spanglass.place.pipeline import log_upstream_context, step, workflow
 from spanglass.place.place import Handed, Place, current_place
+from spanglass.place.surrounding import handing, listening, offering
 from spanglass.place.switch import DebugSwitch
 from spanglass.place.transport import carrier, from_carrier, propagate
 from spanglass.place.trial import one_try
@@ -21,6 +22,7 @@ __all__ = [
     "handing",
     "listening",
     "log_upstream_context",
+    "offering",
     "one_try",
     "propagate",
     "step",

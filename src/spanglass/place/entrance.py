@@ -1,7 +1,8 @@
 """How a program enters a place: in a block, or for each call of a function, of whatever kind.
 
-Invariant: no context token is held, so a block may be left in another context (another task's, another thread's) than
-it was entered in. A decorated generator runs in its place each time it is resumed, and its caller stays where it was.
+Invariant: the way back is in the context that was entered, and no context token is held; so a block may be left in
+another context (another task's, another thread's), where it changes nothing. A decorated generator runs in its place
+each time it is resumed, and its caller stays where it was.
 """
 
 from __future__ import annotations
@@ -22,36 +23,29 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from opentelemetry.context import Context
-    from typing_extensions import Self
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_BACK = otel_context.create_key("spanglass-back")
+
 
 class Entrance(ABC):
-    """A context manager, sync and async, and a decorator; may be entered again while it is entered."""
-
-    def __init__(self) -> None:
-        self._entered: list[tuple[Context, Context]] = []
+    """A context manager, sync and async, and a decorator; one object may be entered often, and by many at once."""
 
     @abstractmethod
-    def _context(self) -> Context:
+    def context(self) -> Context:
         """The context to be in, made from the current one."""
 
-    @abstractmethod
-    def _again(self) -> Self:
-        """The same entrance, for another call of a decorated function."""
-
     def __enter__(self) -> Place:
-        before, inside = otel_context.get_current(), self._context()
-        self._entered.append((before, inside))
-        otel_context.attach(inside)
+        back = (self, otel_context.get_current())
+        otel_context.attach(otel_context.set_value(_BACK, back, self.context()))
         return current_place() or Place()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        before, inside = self._entered.pop()
+        entered, before = cast("tuple[object, Context]", otel_context.get_value(_BACK) or (None, None))
         # A generator may leave in another context than it entered in; there is nothing to undo there.
-        if otel_context.get_current() is inside:
+        if entered is self:
             otel_context.attach(before)
 
     async def __aenter__(self) -> Place:
@@ -64,40 +58,36 @@ class Entrance(ABC):
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """``function``, each call of which is made inside."""
-        return run_in(self._again, function)
-
-    def context(self) -> Context:
-        """The context to be in, for those who enter it themselves."""
-        return self._context()
+        return run_in(self, function)
 
 
-def run_in(entrance: Callable[[], Entrance], function: Callable[P, T]) -> Callable[P, T]:
-    """``function``, each call of which is made inside a new entrance; a generator's, each time it is resumed."""
+def run_in(entrance: Entrance, function: Callable[P, T]) -> Callable[P, T]:
+    """``function``, each call of which is made inside; a generator's, each time it is resumed."""
     decorated: Any
     if iscoroutinefunction(function):
 
         @wraps(function)
         async def decorated(*args: P.args, **kwargs: P.kwargs) -> Any:
-            with entrance():
+            with entrance:
                 return await function(*args, **kwargs)
 
     elif isgeneratorfunction(function):
 
         @wraps(function)
         def decorated(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return _Resumed(function(*args, **kwargs), entrance().context())
+            return _Resumed(function(*args, **kwargs), entrance.context())
 
     elif isasyncgenfunction(function):
 
         @wraps(function)
         def decorated(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return _AsyncResumed(function(*args, **kwargs), entrance().context())
+            return _AsyncResumed(function(*args, **kwargs), entrance.context())
 
     else:
 
         @wraps(function)
         def decorated(*args: P.args, **kwargs: P.kwargs) -> Any:
-            with entrance():
+            with entrance:
                 return function(*args, **kwargs)
 
     return cast("Callable[P, T]", decorated)

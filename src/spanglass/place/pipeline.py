@@ -15,8 +15,6 @@ from spanglass.place.entrance import Entrance
 from spanglass.place.place import Handed, Place, Run, Upstream, context_at, current_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from opentelemetry.context import Context
 
 _LOG = logging.getLogger("spanglass")
@@ -42,10 +40,10 @@ class workflow(Entrance):  # noqa: N801 - used as a verb, like contextlib's
     """
 
     def __init__(self, name: str, *, id: str | None = None, debug: bool | None = None) -> None:  # noqa: A002 - the record's word
-        super().__init__()
         self._name, self._id, self._debug = name, id, debug
 
-    def _context(self) -> Context:
+    def context(self) -> Context:
+        """The context to be in, made from the current one."""
         around = current_place()
         debug = around.debug if self._debug is None and around is not None else self._debug
         return context_at(
@@ -57,11 +55,9 @@ class workflow(Entrance):  # noqa: N801 - used as a verb, like contextlib's
                 upstream=Upstream(),
                 run=Run(),
                 witness=around.witness if around is not None else None,
+                claim=around.claim if around is not None else None,
             )
         )
-
-    def _again(self) -> workflow:
-        return workflow(self._name, id=self._id, debug=self._debug)
 
 
 class step(Entrance):  # noqa: N801 - used as a verb, like contextlib's
@@ -85,56 +81,16 @@ class step(Entrance):  # noqa: N801 - used as a verb, like contextlib's
     """
 
     def __init__(self, name: str, *, upstream: Any = None, attempt: int | None = None) -> None:
-        super().__init__()
         self._name, self._upstream, self._attempt = name, upstream, attempt
 
-    def _context(self) -> Context:
+    def context(self) -> Context:
+        """The context to be in, made from the current one."""
         around = current_place() or Place()
         attempt = self._attempt
         if attempt is None and around.run is not None:
             attempt = around.run.attempt(self._name)
-        upstream = Upstream(_handed(self._upstream), around.upstream)
+        upstream = Upstream(Handed.of(self._upstream), around.upstream)
         return context_at(replace(around, step_name=self._name, step_attempt=attempt, upstream=upstream))
-
-    def _again(self) -> step:
-        return step(self._name, upstream=self._upstream, attempt=self._attempt)
-
-
-class handing(Entrance):  # noqa: N801 - used as a verb, like contextlib's
-    """Says what was handed to the calls inside, wherever they are made; None leaves it as it is."""
-
-    def __init__(self, upstream: Any) -> None:
-        super().__init__()
-        self._upstream = upstream
-
-    def _context(self) -> Context:
-        around = current_place() or Place()
-        return context_at(replace(around, upstream=Upstream(_handed(self._upstream), around.upstream)))
-
-    def _again(self) -> handing:
-        return handing(self._upstream)
-
-
-class listening(Entrance):  # noqa: N801 - used as a verb, like contextlib's
-    """Tells ``heard`` the reference of each call that begins inside; those who listen around it are told too."""
-
-    def __init__(self, heard: Callable[[str], None]) -> None:
-        super().__init__()
-        self._heard = heard
-
-    def _context(self) -> Context:
-        around = current_place() or Place()
-        outer, heard = around.witness, self._heard
-
-        def both(ref: str) -> None:
-            heard(ref)
-            if outer is not None:
-                outer(ref)
-
-        return context_at(replace(around, witness=both))
-
-    def _again(self) -> listening:
-        return listening(self._heard)
 
 
 def log_upstream_context(context: Any) -> None:
@@ -158,7 +114,3 @@ def log_upstream_context(context: Any) -> None:
         )
         return
     place.upstream.handed = Handed(context)
-
-
-def _handed(value: Any) -> Handed | None:
-    return None if value is None else Handed(value)

@@ -30,6 +30,11 @@ class Handed:
         self.value = value
         self.kept: Any = None
 
+    @classmethod
+    def of(cls, value: Any) -> Handed | None:
+        """A value as an upstream context; None is none."""
+        return None if value is None else cls(value)
+
 
 class Upstream:
     """Where a place keeps its upstream context; a step that was given none has that of the step around it."""
@@ -75,7 +80,8 @@ class Place:
         outer: the place in which the workflow was entered, if that was in a workflow too.
         upstream: where its upstream context is kept.
         run: the run of the workflow.
-        witness: is told the reference of each call that begins here.
+        witness: is told the reference of each call for an answer that begins here.
+        claim: gives up, once, what the program began to log by hand, to the call over a wire that it turns out to be.
     """
 
     workflow: str | None = None
@@ -89,6 +95,7 @@ class Place:
     upstream: Upstream | None = field(default=None, compare=False, repr=False)
     run: Run | None = field(default=None, compare=False, repr=False)
     witness: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
+    claim: Callable[[], object] | None = field(default=None, compare=False, repr=False)
 
     def workflows(self) -> Iterator[Place]:
         """This place, and those around its workflow, from the inside out."""

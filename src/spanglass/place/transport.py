@@ -8,7 +8,6 @@ written only when asked for, because it goes out in the headers of the program's
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from opentelemetry import baggage as otel_baggage
@@ -48,12 +47,12 @@ def propagate(function: Callable[P, T]) -> Callable[P, T]:
 
     Example:
         >>> from concurrent.futures import ThreadPoolExecutor
-        >>> from spanglass.place import current_place
-        >>> with workflow("patents", id="p-17"), ThreadPoolExecutor() as pool:
+        >>> import spanglass
+        >>> with spanglass.workflow("patents", id="p-17"), ThreadPoolExecutor() as pool:
         ...     pool.submit(propagate(current_place)).result().workflow_id
         'p-17'
     """
-    return run_in(partial(_There, otel_context.get_current()), function)
+    return run_in(_There(otel_context.get_current()), function)
 
 
 def carrier(*, baggage: bool = False) -> dict[str, str]:
@@ -68,9 +67,10 @@ def carrier(*, baggage: bool = False) -> dict[str, str]:
         workflow or step, and ``baggage`` where asked for. The upstream context stays here: it may be of any size.
 
     Example:
-        >>> with workflow("patents", id="p-17"), step("claims"):
-        ...     sent = carrier()
-        >>> with from_carrier(sent) as place:
+        >>> import spanglass
+        >>> with spanglass.workflow("patents", id="p-17"), spanglass.step("claims"):
+        ...     sent = spanglass.carrier()
+        >>> with spanglass.from_carrier(sent) as place:
         ...     place.workflow_id, place.step_name
         ('p-17', 'claims')
     """
@@ -96,32 +96,26 @@ class from_carrier(Entrance):  # noqa: N801 - used as a verb, like contextlib's
     """
 
     def __init__(self, carrier: Mapping[str, Any]) -> None:
-        super().__init__()
         self._carrier = {str(key).lower(): value for key, value in carrier.items() if isinstance(value, str)}
 
-    def _context(self) -> Context:
+    def context(self) -> Context:
+        """The context to be in, made from the current one."""
         context = _TRACE.extract(self._carrier, otel_context.get_current())
         context = _BAGGAGE.extract(self._carrier, context) if "baggage" in self._carrier else context
         place = _read(self._carrier.get(_NAME)) or _read(otel_baggage.get_baggage(_NAME, context))
         context = otel_baggage.remove_baggage(_NAME, context)
         return context if place is None else context_at(place, context)
 
-    def _again(self) -> from_carrier:
-        return from_carrier(self._carrier)
-
 
 class _There(Entrance):
     """The context of another thread."""
 
     def __init__(self, context: Context) -> None:
-        super().__init__()
         self._there = context
 
-    def _context(self) -> Context:
+    def context(self) -> Context:
+        """The context to be in, made from the current one."""
         return self._there
-
-    def _again(self) -> _There:
-        return _There(self._there)
 
 
 def _said(place: Place) -> str | None:

@@ -25,13 +25,10 @@ class one_try(Entrance):  # noqa: N801 - used as a verb, like contextlib's
     """
 
     def __init__(self, number: int, *, correction: int, restart: int) -> None:
-        super().__init__()
         self._number, self._correction, self._restart = number, correction, restart
 
-    def _context(self) -> Context:
+    def context(self) -> Context:
+        """The context to be in, made from the current one."""
         around = current_place() or Place()
         attempt = self._number if around.step_attempt is None else around.step_attempt
         return context_at(replace(around, step_attempt=attempt, correction=self._correction, restart=self._restart))
-
-    def _again(self) -> one_try:
-        return one_try(self._number, correction=self._correction, restart=self._restart)

@@ -26,6 +26,11 @@ name = "manual"
 operation = "chat"
 
 _INNER = ("options", "parameters", "kwargs")
+#: Names that arguments have besides those of the known APIs.
+_SPELLINGS = {
+    **dict.fromkeys(("conversation", "history", "chat"), "messages"),
+    **dict.fromkeys(("question", "text", "content", "user_prompt", "user_message"), "prompt"),
+}
 
 
 def as_object(payload: Any) -> JsonObject:
@@ -43,7 +48,11 @@ def read_request(payload: JsonObject) -> RequestView:
         inner = payload.get(key)
         if isinstance(inner, dict) and not inner.keys() & payload.keys():
             payload = {**{other: value for other, value in payload.items() if other != key}, **inner}
-    return opaque.read_request(payload)
+    view = opaque.read_request(payload)
+    spelled = next((key for key in _SPELLINGS if isinstance(payload.get(key), (str, list))), None)
+    if view.messages or spelled is None or _SPELLINGS[spelled] in payload:
+        return view
+    return opaque.read_request({(_SPELLINGS[spelled] if key == spelled else key): payload[key] for key in payload})
 
 
 def read_response(payload: JsonObject) -> ResponseView:

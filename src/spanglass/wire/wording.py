@@ -75,7 +75,9 @@ def _composed(value: Any, around: tuple[int, ...]) -> Any:
     named = value if isinstance(value, Mapping) else None if _is_list(value) else _fields(value)
     if named is not None:
         return _object(named, around)
-    if not isinstance(value, Collection):
+    if callable(getattr(value, "tolist", None)):  # arrays and their scalars
+        return _plain(value.tolist(), around)
+    if not isinstance(value, Collection) or isinstance(value, range):
         return _words(value)
     items = [_plain(item, around) for item in value]
     return _in_order(items) if isinstance(value, AbstractSet) else items
