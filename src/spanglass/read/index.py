@@ -56,7 +56,7 @@ class Index:
     def add(self, record: Record, call: Summary) -> None:
         """Takes a call in; those that began before it are in already."""
         if not record.messages or record.operation == "embeddings":
-            self.silent += 1
+            self.silent += record.format != "envelope"  # a span that only contains calls is none itself
             return
         place, node = len(self._nodes), Node(call)
         told = next((step.data for step in record.steps if step.step_name == GENERATION_STEP), None)
