@@ -18,15 +18,22 @@ if TYPE_CHECKING:
     from spanglass.errors import (
         Ambiguous,
         ConfigurationError,
+        GenerationError,
         NotFound,
         SpanglassError,
         StoreError,
     )
+    from spanglass.generation.column import RunConfig, TextColumn
+    from spanglass.generation.drive import generate, generate_async
+    from spanglass.generation.row import Row, RowFailure
+    from spanglass.generation.rows import RowsReport, generate_file, generate_rows, generate_rows_async
+    from spanglass.generation.tool import Tool
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import Attempt, ErrorInfo, Record, Summary, Usage
     from spanglass.model.step import Step
     from spanglass.place import carrier, from_carrier, log_upstream_context, propagate, step, workflow
     from spanglass.read import context_window, fetch, format_context_window, log_for_step, logs_for_workflow, trace
+    from spanglass.read.dataset import DatasetReport, export_dataset
 
 __version__ = "0.1.0"
 
@@ -35,13 +42,21 @@ _HOMES = {
     "Attempt": "spanglass.model.record",
     "ChatMessage": "spanglass.model.message",
     "ConfigurationError": "spanglass.errors",
+    "DatasetReport": "spanglass.read.dataset",
     "ErrorInfo": "spanglass.model.record",
+    "GenerationError": "spanglass.errors",
     "NotFound": "spanglass.errors",
     "Record": "spanglass.model.record",
+    "Row": "spanglass.generation.row",
+    "RowFailure": "spanglass.generation.row",
+    "RowsReport": "spanglass.generation.rows",
+    "RunConfig": "spanglass.generation.column",
     "SpanglassError": "spanglass.errors",
     "Step": "spanglass.model.step",
     "StoreError": "spanglass.errors",
     "Summary": "spanglass.model.record",
+    "TextColumn": "spanglass.generation.column",
+    "Tool": "spanglass.generation.tool",
     "Usage": "spanglass.model.record",
     "call_llm": "spanglass.ask",
     "call_llm_async": "spanglass.ask",
@@ -50,10 +65,16 @@ _HOMES = {
     "context_window": "spanglass.read",
     "enabled": "spanglass.capture.api",
     "enabled_for": "spanglass.capture.api",
+    "export_dataset": "spanglass.read.dataset",
     "fetch": "spanglass.read",
     "flush": "spanglass.capture.api",
     "format_context_window": "spanglass.read",
     "from_carrier": "spanglass.place",
+    "generate": "spanglass.generation.drive",
+    "generate_async": "spanglass.generation.drive",
+    "generate_file": "spanglass.generation.rows",
+    "generate_rows": "spanglass.generation.rows",
+    "generate_rows_async": "spanglass.generation.rows",
     "install": "spanglass.capture.instrumentor",
     "llm_call": "spanglass.capture.decorator",
     "log_error": "spanglass.capture.manual",
@@ -74,13 +95,21 @@ __all__ = [
     "Attempt",
     "ChatMessage",
     "ConfigurationError",
+    "DatasetReport",
     "ErrorInfo",
+    "GenerationError",
     "NotFound",
     "Record",
+    "Row",
+    "RowFailure",
+    "RowsReport",
+    "RunConfig",
     "SpanglassError",
     "Step",
     "StoreError",
     "Summary",
+    "TextColumn",
+    "Tool",
     "Usage",
     "__version__",
     "call_llm",
@@ -90,10 +119,16 @@ __all__ = [
     "context_window",
     "enabled",
     "enabled_for",
+    "export_dataset",
     "fetch",
     "flush",
     "format_context_window",
     "from_carrier",
+    "generate",
+    "generate_async",
+    "generate_file",
+    "generate_rows",
+    "generate_rows_async",
     "install",
     "llm_call",
     "log_error",

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spanglass.journal import Journal
-from spanglass.model.entry import AnswerFacts, AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
-from spanglass.model.record import ErrorInfo, Usage
+from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
+from spanglass.model.record import ErrorInfo
 from spanglass.settings import Settings
 from spanglass.store import open_store
+from spanglass.wire.facts import with_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +43,8 @@ class Made:
     messages: list[dict[str, Any]] = field(default_factory=lambda: [QUESTION])
     more: dict[str, Any] = field(default_factory=dict)
     answer: str = "Rain, 11 degrees."
+    said: dict[str, Any] = field(default_factory=dict)
+    finish: str = "stop"
     input_tokens: int | None = 40
     error: ErrorInfo | None = None
     missing: tuple[str, ...] = ()
@@ -56,8 +59,8 @@ class Made:
     @property
     def response(self) -> bytes:
         """The body of the last attempt's answer."""
-        message = {"role": "assistant", "content": self.answer}
-        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        message = {"role": "assistant", "content": self.answer, **self.said}
+        choices = [{"index": 0, "message": message, "finish_reason": self.finish}]
         usage = {} if self.input_tokens is None else {"prompt_tokens": self.input_tokens, "completion_tokens": 7}
         body = {"id": "r-1", "model": f"{self.model}-2024", "choices": choices, "usage": usage}
         return json.dumps(body, ensure_ascii=False).encode()
@@ -87,8 +90,17 @@ class Made:
                 found.append(self._answered(number, status, begun + SECOND, last=number == last))
         if self.ended:
             end = self.at + (last - 1) * SECOND * 3 // 2 + SECOND
-            missing = list(self.missing)
-            found.append(OutcomeEntry(self.trace_id, self.span_id, facts, self.state, end, self.error, missing=missing))
+            found.append(
+                OutcomeEntry(
+                    self.trace_id,
+                    self.span_id,
+                    facts,
+                    self.state,
+                    end,
+                    self.error,
+                    missing=list(self.missing),
+                )
+            )
         return found
 
     def _asked(self, facts: CallFacts, number: int, begun: int) -> RequestEntry:
@@ -105,7 +117,6 @@ class Made:
         whole = last and status == 200
         body = self.response if whole else b'{"error": {"type": "rate_limit", "message": "slow down"}}'
         headers = [("content-type", "application/json"), *([] if whole else [("retry-after", "1")])]
-        usage = Usage(self.input_tokens, 7) if self.state == "done" else Usage()
         return AttemptEntry(
             self.trace_id,
             self.span_id,
@@ -115,8 +126,6 @@ class Made:
             complete=True,
             headers=headers,
             first_byte_ns=SECOND // 4,
-            format=self.format,
-            answer=AnswerFacts(f"{self.model}-2024", "r-1", ["stop"], usage) if whole else None,
             body=body,
         )
 
@@ -129,7 +138,7 @@ def settings_in(directory: Path, **more: Any) -> Settings:
 def store_calls(settings: Settings, calls: Iterable[Made]) -> None:
     """Puts calls into the store."""
     store = open_store(settings.store)
-    store.put_many([entry for call in calls for entry in call.entries()])
+    store.put_many(with_facts([entry for call in calls for entry in call.entries()]))
     store.close()
 
 

@@ -6,7 +6,7 @@ made there, and it is recorded as it was at the first of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from spanglass.guard import Boundary
 from spanglass.model.entry import UpstreamEntry
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from spanglass.capture.session import Session
     from spanglass.export.recorder import Masked
     from spanglass.place import Handed, Place
+    from spanglass.span.attributes import Attributes
     from spanglass.span.callspan import CallSpan
 
+_TRY = Boundary("surroundings.try")
 _WITNESS = Boundary("surroundings.witness")
 _CLAIM = Boundary("surroundings.claim")
 _UPSTREAM = Boundary("surroundings.upstream")
@@ -26,7 +28,11 @@ _ASIDES = frozenset({"embeddings", "count_tokens"})
 
 
 def call_begun(place: Place, span: CallSpan, operation: str) -> None:
-    """Tells whoever listens at the place which call has begun."""
+    """Tells whoever listens at the place which call has begun, and its span which try of a generation it is."""
+    if place.correction is not None:
+        with _TRY:
+            tried: Attributes = {"spanglass.correction": place.correction, "spanglass.restart": place.restart or 0}
+            span.span.set_attributes(cast("dict[str, Any]", tried))
     if place.witness is not None and operation not in _ASIDES:
         with _WITNESS:
             place.witness(span.ref)

@@ -84,7 +84,11 @@ class _LogTaker(logging.Handler):
 
 def encode(value: Any) -> str:
     """JSON as a person can read it and a terminal can bear it."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return harmless(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def harmless(text: str) -> str:
+    """JSON as a terminal can bear it."""
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

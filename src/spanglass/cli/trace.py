@@ -130,6 +130,8 @@ def _row(line: Line, short: dict[str, str], *, art: bool) -> list[Any]:
     if call is None:
         return [(f"{indent}a span that is no call", "dim"), "", "", "", "", "", (line.span_id[:8], "dim")]
     step = f"  {call.step_name}" if call.step_name else ""
+    if (call.step_attempt or 1) > 1:
+        step += f"  try {call.step_attempt}"
     return [
         f"{indent}{call.name}{step}",
         (call.state, STATE_STYLES.get(call.state, WARNING)),

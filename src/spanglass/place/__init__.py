@@ -11,6 +11,7 @@ from spanglass.place.place import Handed, Place, current_place
 from spanglass.place.surrounding import handing, listening, offering
 from spanglass.place.switch import DebugSwitch
 from spanglass.place.transport import carrier, from_carrier, propagate
+from spanglass.place.trial import one_try
 
 __all__ = [
     "Between",
@@ -24,6 +25,7 @@ __all__ = [
     "listening",
     "log_upstream_context",
     "offering",
+    "one_try",
     "propagate",
     "step",
     "workflow",

@@ -76,6 +76,7 @@ class Place:
         workflow, workflow_id: the name and the id of the workflow.
         debug: what the workflow, or the one around it, says about capturing.
         step_name, step_attempt: the step, and how often it was entered in this run of the workflow, this time included.
+        correction, restart: in a generation, how often the model was corrected, and the conversation begun anew.
         outer: the place in which the workflow was entered, if that was in a workflow too.
         upstream: where its upstream context is kept.
         run: the run of the workflow.
@@ -88,6 +89,8 @@ class Place:
     debug: bool | None = None
     step_name: str | None = None
     step_attempt: int | None = None
+    correction: int | None = None
+    restart: int | None = None
     outer: Place | None = field(default=None, compare=False, repr=False)
     upstream: Upstream | None = field(default=None, compare=False, repr=False)
     run: Run | None = field(default=None, compare=False, repr=False)
