@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 
 PLANTED: tuple[Fate, ...] = ("whole", "cut", "altered", "missing")
 _PARTS = ("sensor", "housing", "valve", "membrane", "rotor", "bearing", "antenna", "electrode", "lens", "coupling")
-_KINDS = ("optical", "thermal", "ceramic", "flexible", "magnetic", "porous", "tapered", "segmented", "annular", "hollow")
+_KINDS = (
+    "optical",
+    "thermal",
+    "ceramic",
+    "flexible",
+    "magnetic",
+    "porous",
+    "tapered",
+    "segmented",
+    "annular",
+    "hollow",
+)
 _PLACES = ("adjacent to", "coaxially with", "downstream of", "in fluid communication with", "spaced apart from")
 _EFFECTS = (
     "so that leakage is reduced under load",
@@ -75,7 +86,9 @@ def visit(rng: random.Random, number: int) -> str:
     day = f"{rng.randint(1, 28):02}.{rng.randint(1, 12):02}.20{rng.randint(10, 26)}"
     dose = rng.randint(1, 40) * 25
     first = f"On {day} patient {1000 + number} reported {rng.choice(_SYMPTOMS)} for {rng.randint(2, 20)} days."
-    second = f"{rng.choice(_DRUGS).capitalize()} {dose} mg was started, to be taken {rng.choice(('daily', 'at night'))}."
+    second = (
+        f"{rng.choice(_DRUGS).capitalize()} {dose} mg was started, to be taken {rng.choice(('daily', 'at night'))}."
+    )
     return " ".join([first, second, *rng.sample(_FOLLOW, rng.randint(1, 3))])
 
 

@@ -179,7 +179,9 @@ class _Prompt:
             (head, near_head, self._begins(first)),
             (tail, near_tail, self._ends(sought, last)),
         ):
-            cut, changed = (cut, changed + len(words)) if not border and _alike(words, near) else (cut + len(words), changed)
+            cut, changed = (
+                (cut, changed + len(words)) if not border and _alike(words, near) else (cut + len(words), changed)
+            )
         return cut, changed
 
     def _is_mark(self, before: int, after: int) -> bool:

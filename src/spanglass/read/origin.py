@@ -7,6 +7,7 @@ sentence as its score says.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from spanglass.read.alignment import Claims, Index, Piece, Rarity, matched
@@ -82,7 +83,10 @@ class Sources:
             for call in sorted(earlier, key=lambda call: call.started_at)
             for number, message in enumerate(call.output)
         ]
-        self._index = Index([source.text for source in self._sources], self._lexicon)
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index([source.text for source in self._sources], self._lexicon)
 
     def origins(self, sentence: str) -> list[Origin]:
         """Where a sentence came from: what has most of it first, then leaves, then the earliest answer."""
