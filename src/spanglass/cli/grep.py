@@ -6,6 +6,7 @@ Invariant: every call that the store says holds the text is named, the newest fi
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 #: Room for what stands around a text where there is no terminal to say how much there is.
 _WIDTH = 160
 _LEAST = 10
+_SPACE = re.compile(r"\s+")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -92,7 +94,7 @@ def _line(terminal: Terminal, span: str, place: Mention) -> None:
     times = f" ({place.count} times)" if place.count > 1 else ""
     used = len(span) + len(where) + len(times) + len(place.text) + 6
     room = max(_LEAST, ((terminal.width or _WIDTH) - used) // 2)
-    before, after = place.before, place.after
+    before, after = _SPACE.sub(" ", place.before), _SPACE.sub(" ", place.after)
     terminal.line(
         (span, "bold"),
         (f"  {where}{times}: ", "dim"),

@@ -1,7 +1,8 @@
 """What a command writes: its result on stdout, and everything about it on stderr.
 
 Invariant: with ``--json`` stdout is one JSON document or empty (of `tail`, which has no end, one document a line), and
-stderr is empty or one JSON document with ``error``, ``notes`` or both. JSON keeps letters readable and holds no character that could move a terminal's cursor.
+stderr is empty or one JSON document with ``error``, ``notes`` or both. JSON keeps letters readable and holds no
+character that could move a terminal's cursor.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``spanglass transit``: what of a step's upstream context reached its prompt, and where a sentence came from.
 
-Invariant: ``--json`` writes exactly `Transit.to_dict`, or with ``--sentence`` the origins; what was lost is no failure of
-the command, so the exit code is 0 unless ``--check`` asks for another.
+Invariant: ``--json`` writes exactly `Transit.to_dict`, or with ``--sentence`` the origins; what was lost is no failure
+of the command, so the exit code is 0 unless ``--check`` asks for another.
 """
 
 from __future__ import annotations

@@ -41,9 +41,9 @@ def run(args: argparse.Namespace, output: Output) -> int:
         try:
             found = verify_store(reader, lambda done, total: tell("checking", done, total))
         except StoreCorrupt as why:
-            message = f"the store {reader.settings.store!r} cannot be read through: {_cause(why)}"
-            advice = "restore the file from a copy, or move it away: a new one is made with the next call"
-            raise CommandFailure(f"{message}; {advice}", Exit.PROBLEM) from why
+            fault = f"the store {reader.settings.store!r} cannot be read through: {_cause(why)}"
+            message = f"{fault}; restore the file from a copy, or move it away: the next call makes a new one"
+            raise CommandFailure(message, Exit.PROBLEM) from why
     if args.json:
         output.json({"sound": found.sound, **asdict(found)})
     else:

@@ -1,8 +1,8 @@
 """Where a text stands in other texts: as it is, or in pieces with something left out, put in or replaced.
 
-Invariant: a piece is a run of the same words in both, inside one text, and the pieces of a text are in the same order in
-both. What is certain (a run that is the whole text) is found through its rarest word; for the rest, runs of three words
-say about where to look, so nothing is quadratic in the size of the texts.
+Invariant: a piece is a run of the same words in both, inside one text, and the pieces of a text are in the same order
+in both. What is certain (a run that is the whole text) is found through its rarest word; for the rest, runs of three
+words say about where to look, so nothing is quadratic in the size of the texts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BY_WORDS = 400
 _LOOKS, _LIKELY = 3, 3
 #: A run of three that stands in a place more often than that says nothing about where in it.
 _TRIES = 8
-#: What a word of others between two pieces costs, in words that the next piece must have for the two to belong together.
+#: What a word of others between two pieces costs, in words that the next piece must have to belong to the one before.
 _GAP = 1.0
 
 
@@ -210,7 +210,7 @@ class Index:
         return Piece(at - back, place - back, back + length)
 
     def _stretched(self, letters: str, pieces: list[Piece]) -> list[Piece]:
-        """The pieces made longer by words that are the same and spoken for, such as a title that is a sentence's start."""
+        """The pieces made longer by words that are the same and spoken for, such as a title that begins a sentence."""
         found: list[Piece] = []
         for number, (own, there, length) in enumerate(pieces):
             before = found[-1] if found else Piece(0, 0, 0)

@@ -1,7 +1,6 @@
 """A call beside others: what it was handed and did not pass on, and what changed since the call before.
 
-Invariant: what a call is compared with is found by its place alone, in its workflow or else in its trace; a call without
-either has nothing before it.
+Invariant: what a call is compared with is found by its place alone: in its workflow, or in its trace if it is in none.
 """
 
 from __future__ import annotations

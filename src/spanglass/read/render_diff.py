@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spanglass.read.figures import counted
 from spanglass.read.edit import edits
+from spanglass.read.figures import counted
 from spanglass.read.render import ROLE_STYLES, Page
 from spanglass.read.window import compact
 
@@ -58,9 +58,9 @@ def _messages(page: Page, diff: Diff) -> None:
     rows = [row for row in diff.rows if row.kind != "same"]
     counts = [f"{sum(row.kind == kind for row in rows)} {kind}" for kind in ("added", "changed", "removed")]
     told = ", ".join(count for count in counts if not count.startswith("0 "))
-    page.title(
-        "MESSAGES", f"{counted(diff.common, 'message')} at the beginning the same; {told or 'so are all others'}"
-    )
+    firsts = {0: "not even the first is the same", 1: "the first is the same"}
+    begins = firsts.get(diff.common, f"the first {diff.common:,} are the same")
+    page.title("MESSAGES", f"{begins}; {told or 'so are all others'}")
     for row in diff.rows:
         _row(page, row)
 

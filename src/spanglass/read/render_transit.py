@@ -1,13 +1,15 @@
 """What was lost between steps, as a page for a person: what is missing first, what arrived last.
 
-Invariant: every leaf is counted. Those that were lost are each shown; of those that arrived, and those too short to tell,
-a page that is not ``full`` names the first ones and says how many more there are.
+Invariant: every leaf is counted. Of many that were lost, that arrived or that are too short to tell, a page that is not
+``full`` shows the first ones and says how many more there are.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from spanglass.read.arrival import is_mark
 from spanglass.read.edit import edits
 from spanglass.read.figures import counted
 from spanglass.read.render import FAILURE, WARNING, Page
@@ -85,17 +87,27 @@ def _text(page: Page, transit: Transit, leaf: Leaf) -> None:
     value = leaf.value if isinstance(leaf.value, str) else compact(leaf.value)
     if leaf.fate == "missing":
         page.terminal.text(value if page.full else _excerpt(value), indent=6)
-    elif leaf.fate == "cut":
-        for start, end in leaf.lost:
-            lost = value[start:end].strip()
-            page.terminal.line(("lost: ", WARNING), lost if page.full else _excerpt(lost), indent=6)
-    else:
+        return
+    if leaf.fate == "altered":
         first, last = leaf.spots[0], leaf.spots[-1]
         shown = transit.texts[first.message][1][first.start : last.end]
         write_edits(page, edits(value[leaf.kept[0][0] : leaf.kept[-1][1]], shown), indent=6)
-        for start, end in (leaf.lost[:1] if leaf.kept[0][0] else ()) + leaf.lost[-1:]:
-            if start == 0 or end == len(value):
-                page.terminal.line(("lost: ", WARNING), _excerpt(value[start:end].strip()), indent=6)
+    for start, end in leaf.lost:
+        instead, lost = _instead(transit, leaf, start), value[start:end].strip()
+        if leaf.fate == "altered" and start > 0 and end < len(value):
+            continue
+        if any(character.isalnum() for character in lost):
+            told = f"{lost} -> {instead}" if instead else lost if page.full else _excerpt(lost)
+            page.terminal.line((f"{'changed' if instead else 'lost'}: ", WARNING), told, indent=6)
+
+
+def _instead(transit: Transit, leaf: Leaf, lost: int) -> str:
+    """The words that the prompt has where some of a leaf's are missing between two pieces; empty for none."""
+    for (before, after), ((_, end), (start, _)) in zip(pairwise(leaf.spots), pairwise(leaf.kept), strict=True):
+        if end <= lost <= start and before.message == after.message:
+            text = transit.texts[before.message][1][before.end : after.start].strip()
+            return text if any(character.isalnum() for character in text) and not is_mark(text) else ""
+    return ""
 
 
 def _path(leaf: Leaf) -> str:
