@@ -53,7 +53,7 @@ _FOLLOW = (
     "No allergies are known; “penicillin” was tolerated in the past.",
     "Renal function should be monitored — twice a month at first.",
 )
-_TITLES = ("Müller & Söhne", "O’Brien Ltd", "Åkerlund AB", "Fromage & Co", "Société Générale")
+_TITLES = ("Müller & Söhne", "O\u2019Brien Ltd", "Åkerlund AB", "Fromage & Co", "Société Générale")
 _INSTRUCTIONS = (
     "You are given material from the previous step. Work through it carefully, item by item.",
     "Answer in the language of the material. Do not add facts that the material does not contain.",
@@ -95,7 +95,8 @@ def visit(rng: random.Random, number: int) -> str:
 def line(rng: random.Random, number: int) -> str:
     """A line of an invoice."""
     amount = rng.randint(1000, 999_999) / 100
-    return f"{rng.choice(_TITLES)}: {rng.randint(2, 60)} × {rng.choice(_KINDS)} {rng.choice(_PARTS)} no. {number}, {amount:,.2f} €"
+    things = f"{rng.randint(2, 60)} {rng.choice(_KINDS)} {rng.choice(_PARTS)}"
+    return f"{rng.choice(_TITLES)}: {things} no. {number} at {amount:,.2f} €"
 
 
 def report(rng: random.Random, number: int) -> str:
@@ -109,7 +110,7 @@ _WRITERS: tuple[Callable[[random.Random, int], str], ...] = (claim, visit, line,
 
 def plant(seed: int, leaves: int = 24) -> Plant:
     """One upstream context of about so many leaves, and a prompt made of it."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - test data, not a secret
     write = _WRITERS[seed % len(_WRITERS)]
     texts = list(dict.fromkeys(write(rng, number) for number in range(leaves)))
     fates: dict[str, Fate] = {}

@@ -6,6 +6,7 @@ there is no colour, ``[-removed-]`` and ``{+added+}`` say what a colour would.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from spanglass.read.edit import edits
@@ -30,6 +31,8 @@ _STYLES = {"added": "green", "removed": "red"}
 _MARKS = {"added": ("{+", "+}"), "removed": ("[-", "-]")}
 #: So many characters of what stayed the same are shown around a change.
 _AROUND = 80
+# A word of which only a part would be shown.
+_PART, _PART_BEFORE = re.compile(r"\s+\S*\Z"), re.compile(r"\A\S*\s+")
 
 
 def render_diff(diff: Diff, terminal: Terminal, *, full: bool = False) -> None:
@@ -105,6 +108,7 @@ def _folded(text: str, *, first: bool, last: bool, full: bool) -> str:
     head, tail = "" if first else text[:_AROUND], "" if last else text[-_AROUND:]
     if full or len(text) <= len(head) + len(tail) + _AROUND // 4:
         return text
+    head, tail = _PART.sub("", head), _PART_BEFORE.sub("", tail)
     return f"{head} … {tail}" if head and tail else f"{head} …" if head else f"… {tail}"
 
 
