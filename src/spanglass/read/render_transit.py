@@ -93,7 +93,7 @@ def _text(page: Page, transit: Transit, leaf: Leaf) -> None:
         shown = transit.texts[first.message][1][first.start : last.end]
         write_edits(page, edits(value[leaf.kept[0][0] : leaf.kept[-1][1]], shown), indent=6)
     for start, end in leaf.lost:
-        instead, lost = _instead(transit, leaf, start), value[start:end].strip()
+        instead, lost = _instead(transit, leaf, start), value[start:end].strip(" \t\r\n,;:.")
         if leaf.fate == "altered" and start > 0 and end < len(value):
             continue
         if any(character.isalnum() for character in lost):
