@@ -147,6 +147,7 @@ class _Prompt:
         if not pieces:
             return sought.fared("missing", score=0.0)
         self._claims.add(pieces[0].there, pieces[-1].there + pieces[-1].length)
+        pieces = sorted([*pieces, *self._elsewhere(sought, pieces)])
         cut, changed = self._losses(sought, pieces)
         score = round(matched(pieces) / len(sought.letters), 4)
         starts, ends = sought.words.starts, sought.words.ends
@@ -160,16 +161,27 @@ class _Prompt:
             tuple((starts[piece.own], ends[piece.own + piece.length - 1]) for piece in pieces),
         )
 
+    def _elsewhere(self, sought: _Sought, pieces: list[Piece]) -> Iterator[Piece]:
+        """What is missing here and stands in another place: a paragraph that was moved, the second of two chunks."""
+        edges = [0, *(edge for piece in pieces for edge in (piece.own, piece.own + piece.length)), len(sought.letters)]
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            letters = sought.letters[start:end]
+            moved = self._index.pieces(letters, self._claims, self._rarity) if len(letters) >= _TRACE else []
+            told = sum(self._rarity.weigh(letters[piece.own : piece.own + piece.length]) for piece in moved)
+            if told >= max(_TRACE, len(letters) * _LEAST):
+                self._claims.add(moved[0].there, moved[-1].there + moved[-1].length)
+                yield from (Piece(start + piece.own, piece.there, piece.length) for piece in moved)
+
     def _losses(self, sought: _Sought, pieces: list[Piece]) -> tuple[int, int]:
         """How many words were only left out, and how many replaced or put in."""
         cut = changed = 0
         for before, piece in pairwise(pieces):
             left_out = piece.own - before.own - before.length
             between = piece.there - before.there - before.length
-            if between == 0 or self._is_mark(before.there + before.length - 1, piece.there):
+            if (between == 0 and left_out) or self._is_mark(before.there + before.length - 1, piece.there):
                 cut += left_out
             else:
-                changed += max(left_out, min(abs(between), len(sought.letters)))
+                changed += max(left_out, min(abs(between), len(sought.letters)), 1)
         first, last = pieces[0], pieces[-1]
         own, there = last.own + last.length, last.there + last.length
         head, tail = sought.letters[: first.own], sought.letters[own:]
