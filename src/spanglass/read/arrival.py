@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from spanglass.read.leaf import Found, Scalar
     from spanglass.read.words import Lexicon, Words
 
-_PLACES = 10
+#: In how many places a leaf is looked for, and how many of them are named.
+_PLACES, _SPOTS = 100, 10
 #: From so many words on a leaf keeps its words from others.
 _CLAIMS = 3
 #: So many words that no other leaf has are a trace of one, however long that is.
@@ -101,7 +102,7 @@ class _Prompt:
             for place in places:
                 self._claims.add(place, place + size)
         own = sought.text[sought.words.starts[0] : sought.words.ends[-1]]
-        spots = self._spots((place, size) for place in places)
+        spots = self._spots((place, size) for place in places[:_SPOTS])
         exact = any(self._index.texts[spot.message][spot.start : spot.end] == own for spot in spots)
         return sought.fared("whole", "exact" if exact else "normalised", 1.0, spots)
 
@@ -116,7 +117,7 @@ class _Prompt:
                     return self._whole(sought, beside)
         if not places and not isinstance(sought.leaf.value, (bool, type(None))):
             return sought.fared("missing", score=0.0)
-        return sought.fared("short", spots=self._spots((place, len(value)) for place in places))
+        return sought.fared("short", spots=self._spots((place, len(value)) for place in places[:_SPOTS]))
 
     def in_pieces(self, lost: Sequence[_Sought]) -> Iterator[tuple[int, Leaf]]:
         """The fates of leaves that are nowhere whole: who finds most of itself is first, and keeps what it found."""
@@ -182,19 +183,20 @@ class _Prompt:
                 cut += left_out
             else:
                 changed += max(left_out, min(abs(between), len(sought.letters)), 1)
-        first, last = pieces[0], pieces[-1]
-        own, there = last.own + last.length, last.there + last.length
-        head, tail = sought.letters[: first.own], sought.letters[own:]
-        near_head = self._index.letters[max(0, first.there - len(head)) : first.there]
-        near_tail = self._index.letters[there : there + len(tail)]
-        for words, near, border in (
-            (head, near_head, self._begins(first)),
-            (tail, near_tail, self._ends(sought, last)),
-        ):
-            cut, changed = (
-                (cut, changed + len(words)) if not border and _alike(words, near) else (cut + len(words), changed)
-            )
+        for letters, instead in self._ends_of(sought, pieces):
+            if _alike(letters, instead):
+                changed += len(letters)
+            else:
+                cut += len(letters)
         return cut, changed
+
+    def _ends_of(self, sought: _Sought, pieces: list[Piece]) -> Iterator[tuple[str, str | None]]:
+        """What is missing at both ends, and as many words of the prompt, or None where its text begins or ends there."""
+        first, last, here = pieces[0], pieces[-1], self._index.letters
+        head, tail = sought.letters[: first.own], sought.letters[last.own + last.length :]
+        before, after = max(0, first.there - len(head)), last.there + last.length
+        yield head, None if self._begins(first) else here[before : first.there]
+        yield tail, None if self._ends(sought, last) else here[after : after + len(tail)]
 
     def _is_mark(self, before: int, after: int) -> bool:
         """Whether what stands between two words only says that something was left out."""
@@ -230,9 +232,11 @@ def is_mark(text: str) -> bool:
     return _MARK.search(text) is not None
 
 
-def _alike(letters: str, others: str) -> bool:
+def _alike(letters: str, instead: str | None) -> bool:
     """Whether words may have been replaced by others: few were, or some of them are still there."""
-    same = sum((Counter(letters) & Counter(others)).values())
+    if instead is None:
+        return False
+    same = sum((Counter(letters) & Counter(instead)).values())
     return len(letters) <= _REPLACED or same * 3 >= len(letters)
 
 
