@@ -191,7 +191,7 @@ class _Prompt:
         return cut, changed
 
     def _ends_of(self, sought: _Sought, pieces: list[Piece]) -> Iterator[tuple[str, str | None]]:
-        """What is missing at both ends, and as many words of the prompt, or None where its text begins or ends there."""
+        """What is missing at both ends, and as many words of the prompt; None where its text begins or ends there."""
         first, last, here = pieces[0], pieces[-1], self._index.letters
         head, tail = sought.letters[: first.own], sought.letters[last.own + last.length :]
         before, after = max(0, first.there - len(head)), last.there + last.length
