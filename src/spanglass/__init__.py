@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     from spanglass.model.step import Step
     from spanglass.place import carrier, from_carrier, log_upstream_context, propagate, step, workflow
     from spanglass.read import context_window, fetch, format_context_window, log_for_step, logs_for_workflow, trace
+    from spanglass.read.comparison import diff, transit
     from spanglass.read.dataset import DatasetReport, export_dataset
+    from spanglass.read.diff import Diff
+    from spanglass.read.transit import Transit
+    from spanglass.read.upkeep import prune, prune_older_than
+    from spanglass.store import Pruned
 
 __version__ = "0.1.0"
 
@@ -43,9 +48,11 @@ _HOMES = {
     "ChatMessage": "spanglass.model.message",
     "ConfigurationError": "spanglass.errors",
     "DatasetReport": "spanglass.read.dataset",
+    "Diff": "spanglass.read.diff",
     "ErrorInfo": "spanglass.model.record",
     "GenerationError": "spanglass.errors",
     "NotFound": "spanglass.errors",
+    "Pruned": "spanglass.store",
     "Record": "spanglass.model.record",
     "Row": "spanglass.generation.row",
     "RowFailure": "spanglass.generation.row",
@@ -57,12 +64,14 @@ _HOMES = {
     "Summary": "spanglass.model.record",
     "TextColumn": "spanglass.generation.column",
     "Tool": "spanglass.generation.tool",
+    "Transit": "spanglass.read.transit",
     "Usage": "spanglass.model.record",
     "call_llm": "spanglass.ask",
     "call_llm_async": "spanglass.ask",
     "carrier": "spanglass.place",
     "configure_client": "spanglass.ask",
     "context_window": "spanglass.read",
+    "diff": "spanglass.read.comparison",
     "enabled": "spanglass.capture.api",
     "enabled_for": "spanglass.capture.api",
     "export_dataset": "spanglass.read.dataset",
@@ -84,8 +93,11 @@ _HOMES = {
     "log_upstream_context": "spanglass.place",
     "logs_for_workflow": "spanglass.read",
     "propagate": "spanglass.place",
+    "prune": "spanglass.read.upkeep",
+    "prune_older_than": "spanglass.read.upkeep",
     "step": "spanglass.place",
     "trace": "spanglass.read",
+    "transit": "spanglass.read.comparison",
     "uninstall": "spanglass.capture.instrumentor",
     "workflow": "spanglass.place",
 }
@@ -96,9 +108,11 @@ __all__ = [
     "ChatMessage",
     "ConfigurationError",
     "DatasetReport",
+    "Diff",
     "ErrorInfo",
     "GenerationError",
     "NotFound",
+    "Pruned",
     "Record",
     "Row",
     "RowFailure",
@@ -110,6 +124,7 @@ __all__ = [
     "Summary",
     "TextColumn",
     "Tool",
+    "Transit",
     "Usage",
     "__version__",
     "call_llm",
@@ -117,6 +132,7 @@ __all__ = [
     "carrier",
     "configure_client",
     "context_window",
+    "diff",
     "enabled",
     "enabled_for",
     "export_dataset",
@@ -138,8 +154,11 @@ __all__ = [
     "log_upstream_context",
     "logs_for_workflow",
     "propagate",
+    "prune",
+    "prune_older_than",
     "step",
     "trace",
+    "transit",
     "uninstall",
     "workflow",
 ]

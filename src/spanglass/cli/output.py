@@ -1,7 +1,8 @@
 """What a command writes: its result on stdout, and everything about it on stderr.
 
-Invariant: with ``--json`` stdout is one JSON document or empty, and stderr is empty or one JSON document with
-``error``, ``notes`` or both. JSON keeps letters readable and holds no character that could move a terminal's cursor.
+Invariant: with ``--json`` stdout is one JSON document or empty (of `tail`, which has no end, one document a line), and
+stderr is empty or one JSON document with ``error``, ``notes`` or both. JSON keeps letters readable and holds no
+character that could move a terminal's cursor.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class Output:
     def json(self, value: Any) -> None:
         """Writes the one JSON document of a command."""
         sys.stdout.write(encode(value) + "\n")
+
+    def json_line(self, value: Any) -> None:
+        """Writes one line of JSON, for a command that has no end and so no one document."""
+        sys.stdout.write(harmless(json.dumps(value, ensure_ascii=False, default=str)) + "\n")
 
     def note(self, lines: Iterable[str]) -> None:
         """Says on stderr what the reader should know beside the result; each line once."""

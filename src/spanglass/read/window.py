@@ -48,6 +48,19 @@ def pieces(message: ChatMessage) -> Iterator[Piece]:
         yield Piece("call", call_text(call))
 
 
+def text_of(message: ChatMessage) -> str:
+    """A message as one text: its pieces, one under the other."""
+    return "\n".join(piece.text for piece in pieces(message))
+
+
+def contents(record: Record) -> list[tuple[str, str]]:
+    """Role and text of each message, then of the tools, as `format_context_window` has them; it also counts tokens."""
+    found = [(message.role, text_of(message)) for message in record.messages]
+    if record.tools:
+        found.append(("tools", "\n".join(_data_piece(tool).text for tool in record.tools)))
+    return found
+
+
 def call_text(call: dict[str, Any]) -> str:
     """A tool call as ``name(arguments)``, its arguments as sent."""
     function = call.get("function")
@@ -106,12 +119,17 @@ def _data_piece(value: Any) -> Piece:
     return Piece("data", compact(value))
 
 
+def is_base64(text: str) -> bool:
+    """Whether a text is a picture, sound or file that no person reads."""
+    return _BASE64.fullmatch(text) is not None
+
+
 def _without_base64(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_base64(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_base64(item) for item in value]
-    if isinstance(value, str) and _BASE64.fullmatch(value):
+    if isinstance(value, str) and is_base64(value):
         start = value.partition(",")[0] + ", " if value.startswith("data:") else ""
         return f"[{start}{len(value):,} characters of base64]"
     return value
