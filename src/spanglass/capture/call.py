@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from spanglass.capture.attempt import Attempt
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
+from spanglass.listener import LISTENER
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
 from spanglass.model.record import ErrorInfo
 from spanglass.place import current_place
@@ -80,6 +81,9 @@ class Call:
         self._span = self._begin_span(started_at, server, place)
         self._facts = self._call_facts(started_at, place)
         session.open_calls[id(self)] = self
+        listener = LISTENER.get()
+        if listener is not None:
+            listener.call_began(self._span.span_id, self._span.name)
 
     @property
     def attempt_count(self) -> int:

@@ -6,8 +6,6 @@ is recording. Without a recording span the call still has ids, its own, under wh
 
 from __future__ import annotations
 
-import os
-import random
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from opentelemetry import trace
@@ -16,6 +14,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from spanglass.span import events
 from spanglass.span.adopt import adoptable_span
 from spanglass.span.attributes import request_attributes, usage_attributes
+from spanglass.span.identity import own_ids, service_name
 from spanglass.span.preview import excerpt, instructions_preview, messages_preview
 from spanglass.span.sink import set_attributes
 
@@ -30,10 +29,6 @@ if TYPE_CHECKING:
 
 _STATUS_TEXT_LIMIT = 1_000
 _SYSTEM_ROLES = frozenset({"system", "developer"})
-#: Ids are no secrets and must not disturb the host's seeded random numbers.
-_random = random.Random()  # noqa: S311 - as the OpenTelemetry SDK's own id generator
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)  # else all children give their calls the same ids
 
 
 class Answer(NamedTuple):
@@ -79,12 +74,12 @@ class CallSpan:
         )
         self.name = str(getattr(self.span, "name", name)) if self.adopted else name
         self.started_at = int(getattr(self.span, "start_time", None) or started_at) if self.adopted else started_at
-        self.trace_id, self.span_id = _own_ids(self.span, current)
+        self.trace_id, self.span_id = own_ids(self.span, current)
         parent = (
             getattr(self.span, "parent", None) if self.span.is_recording() else (current if current.is_valid else None)
         )
         self.parent_span_id = None if parent is None else trace.format_span_id(parent.span_id)
-        self.service = _service_name(self.span)
+        self.service = service_name(self.span)
 
     @property
     def ref(self) -> str:
@@ -161,17 +156,3 @@ class CallSpan:
         self.span.set_status(Status(StatusCode.ERROR, excerpt(info.message, _STATUS_TEXT_LIMIT)))
         if error is not None:
             self.span.record_exception(error)
-
-
-def _own_ids(span: Span, parent: trace.SpanContext) -> tuple[str, str]:
-    """The span's ids; where there is no span of its own (no SDK, or one that only passes its parent on), new ones."""
-    context = span.get_span_context()
-    own = context.is_valid and (span.is_recording() or context.span_id != parent.span_id)
-    trace_id = context.trace_id if context.is_valid else _random.getrandbits(128) or 1
-    span_id = context.span_id if own else _random.getrandbits(64) or 1
-    return trace.format_trace_id(trace_id), trace.format_span_id(span_id)
-
-
-def _service_name(span: Span) -> str:
-    resource = getattr(span, "resource", None)
-    return str(resource.attributes.get("service.name", "")) if resource is not None else ""

@@ -154,6 +154,8 @@ def _rank(part: Part) -> tuple[Any, ...]:
         knows = (_PRECEDENCE.get(entry.state, _FINAL), -entry.ended_at)
     elif isinstance(entry, AttemptEntry):
         knows = (entry.complete, entry.ended_at)
+    elif isinstance(entry, StepEntry):
+        knows = (entry.step.duration_ns is not None,)
     return (part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
 
 
@@ -203,6 +205,8 @@ def _told_head(facts: CallFacts, parts: Parts, *, owner_gone: bool) -> dict[str,
     if isinstance(outcome, OutcomeEntry):
         for name in ("state", "ended_at", "error", "response_model", "response_id", "usage"):
             head[name] = getattr(outcome, name)
+        if outcome.state == "started":  # an operation says that it has begun; there is no end yet
+            del head["ended_at"]
         head["finish_reasons"] = tuple(outcome.finish_reasons)
     if head.get("state", "started") == "started":
         head["state"] = "killed" if owner_gone else "started"
