@@ -71,20 +71,23 @@ def render(title: str, heading: Facts, rows: Sequence[Row], *, limit: int | None
     label = max(map(len, labels), default=0)
     values = [visible(value) for _, value in heading]
     text = [title, *(f"  {name:<{label}} {value}" for name, value in zip(labels, values, strict=True))]
-    shown = list(rows) if limit is None else _within(rows, limit)
-    lines = [row for row in shown if isinstance(row, Line)]
-    layout = _Layout(lines)
-    for row in shown:
-        text += layout.line(row) if isinstance(row, Line) else [layout.elided(row.count)]
-    if failed and not any(line.marked for line in lines):
-        text.append(f"  (no step before it)  {MARKER}")
-    elif not shown:
+    text += render_rows(rows, limit=limit)
+    if failed and not any(isinstance(row, Line) and row.marked for row in rows):
+        text.append(f"  (no step before it) {MARKER}")
+    elif not rows:
         text.append("  (no steps)")
     return "\n".join(text)
 
 
+def render_rows(rows: Sequence[Row], *, limit: int | None = LIMIT) -> list[str]:
+    """The lines of a trace alone, as `render` writes them."""
+    shown = list(rows) if limit is None else _within(rows, limit)
+    layout = _Layout([row for row in shown if isinstance(row, Line)])
+    return [text for row in shown for text in (layout.line(row) if isinstance(row, Line) else layout.elided(row.count))]
+
+
 def shorten(text: str, limit: int = VALUE_LIMIT) -> str:
-    """``text`` within about ``limit`` characters: its beginning, and how much more there is; a quoted text stays quoted.
+    """``text`` within about ``limit`` characters: its beginning, and how much more there is; quotes stay closed.
 
     Example:
         >>> shorten('"' + "a" * 1000 + '"', 12)
@@ -133,8 +136,8 @@ class _Layout:
         for further in line.below:
             yield f"{margin}{visible(further)}"
 
-    def elided(self, count: int) -> str:
-        return f" {'…':>{self._offset}}    {count:,} more {'line' if count == 1 else 'lines'} not shown"
+    def elided(self, count: int) -> Iterator[str]:
+        yield f" {'…':>{self._offset}}    {count:,} more {'line' if count == 1 else 'lines'} not shown"
 
 
 def _name(line: Line) -> str:

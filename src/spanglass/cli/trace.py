@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from spanglass.cli.exits import Exit
 from spanglass.cli.ls import unique_prefixes
 from spanglass.cli.options import common, reader_of
+from spanglass.model.step import FORMAT
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from spanglass.cli.output import Output
     from spanglass.model.record import Summary
+    from spanglass.model.step import Step
+
+
+#: Formats of records that are not a call's: another instrumentation's span, and an operation with steps.
+NO_CALLS = ("envelope", FORMAT)
+_STEPS_HEAD, _STEPS_TAIL = 4, 8
 
 
 def add_parser(subparsers: Any) -> None:
@@ -45,12 +52,13 @@ def run(args: argparse.Namespace, output: Output) -> int:
         try:
             wanted = reader.newest().ref if args.trace == "-" else args.trace
             calls = reader.calls_of_trace(wanted)
+            steps = {call.span_id: reader.fetch(call.ref).steps for call in calls if not call.attempt_count}
         finally:
             output.note(reader.notes)
     if args.json:
         output.json({"trace_id": calls[0].trace_id, "calls": [call.to_dict() for call in calls]})
         return Exit.OK
-    print_trace(calls)
+    print_trace(calls, steps)
     return Exit.OK
 
 
@@ -95,8 +103,8 @@ def _branch(
         waiting += [(child, (*last, index == len(children) - 1)) for index, child in enumerate(children)][::-1]
 
 
-def print_trace(calls: list[Summary]) -> None:
-    """A heading with the trace's sums, and the tree."""
+def print_trace(calls: list[Summary], steps: Mapping[str, Sequence[Step]]) -> None:
+    """A heading with the trace's sums, and the tree; the steps of what is no call stand directly below it."""
     from spanglass.read.figures import counted, duration
     from spanglass.read.terminal import Column, Terminal
 
@@ -104,7 +112,7 @@ def print_trace(calls: list[Summary]) -> None:
     terminal.line(("trace ", "dim"), calls[0].trace_id)
     ends = [call.ended_at for call in calls if call.ended_at is not None]
     took = duration(max(ends) - calls[0].started_at) if ends else "not ended"
-    made = sum(call.format != "envelope" for call in calls)
+    made = sum(call.format not in NO_CALLS for call in calls)
     others = f" among {counted(len(calls), 'span')}" if made < len(calls) else ""
     terminal.line(f"{counted(made, 'call')}{others}, {took}, {_tokens(calls)}")
     terminal.gap()
@@ -118,7 +126,11 @@ def print_trace(calls: list[Summary]) -> None:
         Column("SPAN", style="bold"),
     ]
     short = unique_prefixes(calls)
-    terminal.table(columns, [_row(line, short, art=terminal.coloured) for line in lines(calls)])
+    rows: list[list[Any]] = []
+    for line in lines(calls):
+        rows.append(_row(line, short, art=terminal.coloured))
+        rows += _step_rows(line, steps.get(line.span_id, ()))
+    terminal.table(columns, rows)
 
 
 def _row(line: Line, short: dict[str, str], *, art: bool) -> list[Any]:
@@ -139,6 +151,27 @@ def _row(line: Line, short: dict[str, str], *, art: bool) -> list[Any]:
         str(call.attempt_count),
         short[call.ref],
     ]
+
+
+def _step_rows(line: Line, steps: Sequence[Step]) -> Iterator[list[Any]]:
+    """A line for each step of an operation; of many the first and last."""
+    from spanglass.read.figures import duration
+    from spanglass.read.render import STATE_STYLES
+
+    margin = "  " * len(line.last)
+    hidden = range(_STEPS_HEAD, len(steps) - _STEPS_TAIL)
+    for index, step in enumerate(steps):
+        if index not in hidden:
+            state = ("error", STATE_STYLES["error"]) if _failed(step) else ""
+            took = "" if step.duration_ns is None else duration(step.duration_ns)
+            yield [(f"{margin}- {step.step_name}", "dim"), state, took, "", "", "", ""]
+        elif index == hidden.start:
+            yield [(f"{margin}  {len(hidden)} more: spanglass steps", "dim"), "", "", "", "", "", line.span_id[:8]]
+
+
+def _failed(step: Step) -> bool:
+    error = step.data.get("error")
+    return isinstance(error, dict) and set(error) == {"type", "message"}
 
 
 def _indent(last: tuple[bool, ...], *, art: bool) -> str:

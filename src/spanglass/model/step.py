@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+#: The format of a record that is no call's, but an operation's of the program's own, which has steps.
+FORMAT = "steps"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

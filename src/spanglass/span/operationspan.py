@@ -29,7 +29,7 @@ _STATUS_TEXT_LIMIT = 1_000
 _TAKEN: AttributeName = "spanglass.operation"
 _STEP: EventName = "spanglass.step"
 _ELIDED: EventName = "spanglass.steps.elided"
-#: What makes a span one of generative AI, whose envelope the exporter keeps; a reference of ours would keep it from that.
+#: What makes a span one of generative AI: the exporter keeps its envelope, unless it finds a reference of ours on it.
 _GEN_AI = "gen_ai.operation.name"
 
 

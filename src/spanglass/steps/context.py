@@ -87,7 +87,7 @@ class ErrorContext:
         self.id = uuid.uuid4().hex
         self.parent = parent if parent is not None else frame.current_context()
         inherited = None if self.parent is None else self.parent.correlation_id
-        self.correlation_id = correlation_id or inherited or uuid.uuid4().hex
+        self.correlation_id: str = correlation_id or inherited or uuid.uuid4().hex
         self.trail = Trail()
         self.breadcrumbs: deque[Breadcrumb] = deque(maxlen=_BREADCRUMBS)
         self.breadcrumb_count = 0

@@ -14,6 +14,7 @@ from spanglass.guard import Boundary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
+    from types import TracebackType
 
     from spanglass.steps.context import ErrorContext
 
@@ -61,7 +62,7 @@ class _Held:
             self.context.hold()
         return self.context
 
-    def __exit__(self, kind: Any, error: BaseException | None, tb: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         with _RELEASE:
             self.context.release(error)
 

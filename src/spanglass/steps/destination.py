@@ -13,7 +13,7 @@ import msgspec
 
 from spanglass.model.entry import CallFacts, EnvelopeEntry, OutcomeEntry, StepEntry
 from spanglass.model.record import ErrorInfo
-from spanglass.model.step import Step
+from spanglass.model.step import FORMAT, Step
 from spanglass.place import current_place
 from spanglass.span.operationspan import OperationSpan
 from spanglass.steps.snapshot import EMPTY, brief
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from spanglass.span.attributes import Attributes
     from spanglass.steps.snapshot import ErrorText, Snapshot
 
-#: The format of a record that is no call's, but an operation's of the program's own.
-FORMAT = "steps"
 #: Bytes of one step's data, and of an operation's inputs, that go on the span as they are.
 _SPAN_DATA_LIMIT = 1_000
 
@@ -42,9 +40,9 @@ class About(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A step's place: its index, when it began in ns since the epoch, and how long it took in ns."""
+    """A step's place: its number among the steps, when it began in ns since the epoch, and how long it took in ns."""
 
-    index: int
+    number: int
     timestamp: int
     duration_ns: int | None = None
 
@@ -75,6 +73,7 @@ class Destination:
     def __init__(self, session: Session, about: About, started_at: int) -> None:
         self._session = session
         self._pid = os.getpid()
+        self._place = current_place()
         self._content, limit = session.span_policy()
         self._whole = limit is None
         self._span = OperationSpan(session.tracer(), about.operation, started_at, self._attributes(about))
@@ -106,13 +105,13 @@ class Destination:
             body = msgspec.json.encode({**msgspec.json.decode(brief(data)), "spanglass.missing": why})
         span, step = self._span, Step(name, {}, at.timestamp, at.duration_ns)
         kept = None if data is EMPTY else body
-        self._session.recorder.append(StepEntry(span.trace_id, span.span_id, at.index, step, data.redactions, kept))
+        self._session.recorder.append(StepEntry(span.trace_id, span.span_id, at.number, step, data.redactions, kept))
 
     def show_step(self, name: str, at: Moment, data: Snapshot, error: ErrorText | None) -> None:
         """Puts a step that has ended on the span."""
         if not self._span.span.is_recording():
             return
-        event: dict[str, Any] = {"step_name": name, "index": at.index}
+        event: dict[str, Any] = {"step_name": name, "index": at.number}
         if at.duration_ns is not None:
             event["duration_ms"] = at.duration_ns / 1e6
         if self._content and data.facts:
@@ -141,6 +140,10 @@ class Destination:
         """What goes on the span, within bounds."""
         attributes: Attributes = {"spanglass.operation": about.operation}
         attributes["spanglass.correlation_id"] = about.correlation_id
+        if self._place is not None and self._place.workflow_id:
+            attributes["spanglass.workflow"] = self._place.workflow_id
+        if self._place is not None and self._place.step_name:
+            attributes["spanglass.step"] = self._place.step_name
         if self._content and about.inputs.facts:
             attributes["spanglass.inputs"] = self._shown(about.inputs)
         if self._content and about.breadcrumbs:
@@ -155,18 +158,9 @@ class Destination:
         return (shortened if len(shortened) <= _SPAN_DATA_LIMIT else msgspec.json.encode(dict(data.facts))).decode()
 
     def _call_facts(self) -> CallFacts:
-        span, place = self._span, current_place()
-        return CallFacts(
-            name=span.name,
-            started_at=span.started_at,
-            owner=self._session.recorder.owner,
-            parent_span_id=span.parent_span_id,
-            service=span.service,
-            workflow_id=place.workflow_id if place else None,
-            step_name=place.step_name if place else None,
-            step_attempt=place.step_attempt if place else None,
-            format=FORMAT,
-        )
+        """Without the workflow's ids: by them the calls of a workflow are found, and this is none."""
+        span, owner = self._span, self._session.recorder.owner
+        return CallFacts(span.name, span.started_at, owner, span.parent_span_id, span.service, format=FORMAT)
 
     def _record_outcome(self, state: State, ended_at: int, error: ErrorText | None) -> None:
         span, redactions = self._span, 0 if error is None else error.redactions

@@ -54,7 +54,8 @@ def format_trace(context: ErrorContext, *, error: BaseException | None = None, l
         error = error if error is not None else _handled(context)
         if context.failure is not None and (error is None or context.failure.explains(error)):
             return _format(context, context.failure.entry, failed=True, limit=limit)
-        return _format(context, error and context.last_before(error), failed=error is not None, limit=limit)
+        last = None if error is None else context.last_before(error)
+        return _format(context, last, failed=error is not None, limit=limit)
     return _TITLE
 
 

@@ -76,7 +76,7 @@ def add_trace_step(context: ErrorContext, name: str, data: Mapping[str, Any] | N
 
 
 @overload
-def measure_trace_step(
+def measure_trace_step(  # type: ignore[overload-overlap] # T may be an awaitable too; then this one is meant
     context: ErrorContext, name: str, metadata: Mapping[str, Any] | None, function: Callable[[], Awaitable[T]]
 ) -> Awaitable[tuple[ErrorContext, T]]: ...
 @overload

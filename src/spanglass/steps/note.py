@@ -1,7 +1,7 @@
 """The trace of a context as a note of the exception that leaves it.
 
-Invariant: nothing else of the exception changes. Each context adds its trace to an exception once; if it comes by again,
-the trace takes its earlier place.
+Invariant: nothing else of the exception changes. Each context adds its trace to an exception once; if it comes by
+again, the trace takes its earlier place.
 
 Python prints notes from 3.11 on. On 3.10 they stand in ``__notes__`` all the same, where pytest and the backport of
 exception groups find them, and for an exception that ends the program or a thread a hook prints them below its
@@ -47,8 +47,8 @@ def make_note(text: str, context_id: str, correlation_id: str) -> TraceNote:
 
 def add_note(error: BaseException, note: TraceNote) -> None:
     """Adds the note, or puts it where the context's earlier one is."""
-    notes = getattr(error, "__notes__", None)
-    ours = [each for each in notes or () if isinstance(each, TraceNote)]
+    notes: list[Any] = getattr(error, "__notes__", None) or []
+    ours = [each for each in notes if isinstance(each, TraceNote)]
     for each in ours:
         if each.context_id == note.context_id:
             notes[_index(notes, each)] = note

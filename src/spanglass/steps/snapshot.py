@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import numbers
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -19,6 +20,8 @@ from spanglass.settings import in_force
 from spanglass.timeline import FACT_LIMIT, VALUE_LIMIT, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spanglass.timeline import Facts
 
 _REPR_LIMIT = 10_000
@@ -74,7 +77,7 @@ def mask(body: bytes, redactor: Redactor) -> Snapshot:
 
 
 def extend(earlier: Snapshot, later: Snapshot) -> Snapshot:
-    """Two snapshots in one. A name that both have keeps the earlier value; the later stands under ``spanglass.NAME``."""
+    """Two snapshots in one; of a name that both have, the later value stands under ``spanglass.NAME``."""
     if later is EMPTY:
         return earlier
     if earlier is EMPTY:
@@ -160,22 +163,20 @@ def _safely(show: Any, value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """What msgspec has no form for, in one that it has."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    if isinstance(value, BaseException):
-        return f"{type(value).__qualname__}: {value}"
     dump = getattr(value, "model_dump", None)  # pydantic's, and so that of what SDKs return
     if dump is not None and not isinstance(value, type):
         return dump(mode="json", warnings=False)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, (Sequence, Set)) and not isinstance(value, (bytes, memoryview)):
-        return list(value)
-    return repr(value)[:_REPR_LIMIT]
+    show = next((show for kinds, show in _FORMS if isinstance(value, kinds)), repr)
+    shown = show(value)
+    return shown[:_REPR_LIMIT] if show is repr else shown
 
 
+_FORMS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
+    (str, str.__str__),  # a subclass
+    (numbers.Integral, int),
+    (numbers.Real, float),
+    (BaseException, lambda error: f"{type(error).__qualname__}: {error}"),
+    (Mapping, dict),
+    ((Sequence, AbstractSet), list),
+)
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
