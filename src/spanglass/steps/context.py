@@ -227,7 +227,10 @@ class ErrorContext:
         return mask_text(str(text), self.redactor)
 
     def append(self, entry: Entry, *, step: bool = False) -> None:
-        """Adds to the trail; the measured steps that it is in know of it."""
+        """Adds to the trail; the measured steps that it is in know of it. An error that is being handled came before."""
+        handled = sys.exc_info()[1]
+        if handled is not None and not self.was_handled(handled):
+            self._notice(handled, self.trail.last)
         self.trail.append(entry, step=step)
         for each in frame.frames():
             if each.measured is not None and each.context is self:
@@ -258,8 +261,7 @@ class ErrorContext:
         """A step of it, or a context inside, ended with ``error``, and ``last`` is what had begun last by then."""
         if error is None or isinstance(error, _CONTROL_FLOW):
             return None
-        if self._last_failure is None or self._last_failure.identity is not vars(error):
-            self._last_failure = Failure(vars(error), last)
+        self._notice(error, last)
         return mask_error(error, self.redactor)
 
     def last_before(self, error: BaseException) -> Entry | None:
@@ -270,6 +272,11 @@ class ErrorContext:
     def was_handled(self, error: BaseException) -> bool:
         """Whether ``error`` was being handled already when the context was made."""
         return vars(error) is self._handled
+
+    def _notice(self, error: BaseException, last: Entry | None) -> None:
+        """Remembers what began last before ``error``, at the first sign of it."""
+        if self._last_failure is None or self._last_failure.identity is not vars(error):
+            self._last_failure = Failure(vars(error), last)
 
     def _prepare(self) -> None:
         """Masks what it was given; put off until it is needed, because a decorator's own context never is."""
