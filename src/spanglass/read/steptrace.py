@@ -12,17 +12,21 @@ import msgspec
 
 from spanglass.errors import NotFound
 from spanglass.model.record import isoformat
-from spanglass.model.step import FORMAT
+from spanglass.model.step import FORMAT, calls_of, error_of
 from spanglass.read.reference import SPAN_DIGITS
 from spanglass.timeline import FACT_LIMIT, Line, render, render_rows, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from spanglass.model.record import Record, Summary
     from spanglass.model.step import Step
     from spanglass.read.reader import Reader
     from spanglass.timeline import Facts, Row
+
+
+#: The format of a record that another instrumentation's span made.
+ENVELOPE = "envelope"
 
 
 class Operation(NamedTuple):
@@ -151,9 +155,17 @@ class _Trace:
         children = self._below.get(call.span_id, [])
         inside = [found for child in children if (found := self.operation(child)) is not None]
         known = {found.record.span_id for found in inside}
-        known |= {span_id for step in record.steps for span_id, _ in _calls(step)}
-        calls = tuple(child for child in children if child.span_id not in known)
+        known |= {span_id for step in record.steps for span_id, _ in calls_of(step)}
+        calls = tuple(child for child in self._calls_below(call) if child.span_id not in known)
         return Operation(record, self._reader.attributes(call), calls, tuple(inside))
+
+    def _calls_below(self, call: Summary) -> Iterator[Summary]:
+        """The calls made in an operation, also those below spans of others in it."""
+        for child in self._below.get(call.span_id, []):
+            if child.format == ENVELOPE:
+                yield from self._calls_below(child)
+            elif self.operation(child) is None:
+                yield child
 
 
 class _Place(NamedTuple):
@@ -194,17 +206,11 @@ def _rows(operation: Operation, origin: int, marked: _Place | None, depth: int) 
 
 
 def _step_line(step: Step, origin: int, depth: int, *, marked: bool) -> Line:
-    calls, data = _calls(step), dict(step.data)
-    if calls:
-        del data["llm_calls"]
-    error = data.get("error")
-    if isinstance(error, dict) and set(error) == {"type", "message"}:
-        del data["error"]
-    else:
-        error = None
-    facts = list(_facts(data))
+    calls, error = calls_of(step), error_of(step)
+    ours = {"llm_calls": bool(calls), "error": error is not None}
+    facts = list(_facts({name: value for name, value in step.data.items() if not ours.get(name)}))
     if error is not None:
-        facts.append(("error", shorten(f"{error['type']}: {error['message']}")))
+        facts.append(("error", shorten(": ".join(error))))
     below = tuple(f"llm call {name}: spanglass show {span_id}" for span_id, name in calls)
     at = max(step.timestamp - origin, 0)
     return Line(step.step_name, at, step.duration_ns, tuple(facts), below, depth, marked)
@@ -220,14 +226,6 @@ def _operation_line(operation: Operation, origin: int, depth: int, *, marked: bo
     error = [("error", shorten(f"{record.error.type}: {record.error.message}"))] if record.error else []
     facts = (("steps", str(len(record.steps))), *error)
     return Line(operation.name, max(record.started_at - origin, 0), record.duration_ns, facts, (), depth, marked)
-
-
-def _calls(step: Step) -> list[tuple[str, str]]:
-    """The calls that were made in a step: the ids of their spans, and their names."""
-    calls = step.data.get("llm_calls")
-    if not isinstance(calls, list) or not all(isinstance(call, dict) and "span_id" in call for call in calls):
-        return []
-    return [(str(call["span_id"]), str(call.get("name", ""))) for call in calls]
 
 
 def _facts(data: Mapping[str, Any]) -> Facts:

@@ -227,7 +227,7 @@ class ErrorContext:
         return mask_text(str(text), self.redactor)
 
     def append(self, entry: Entry, *, step: bool = False) -> None:
-        """Adds to the trail; the measured steps that it is in know of it. An error that is being handled came before."""
+        """Adds to the trail, and tells the measured steps around it. An error that is being handled came before."""
         handled = sys.exc_info()[1]
         if handled is not None and not self.was_handled(handled):
             self._notice(handled, self.trail.last)
