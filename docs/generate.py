@@ -88,18 +88,44 @@ def demo() -> str:
     return "```text\n" + "\n".join(line.rstrip() for line in shown.splitlines()) + "\n```"
 
 
+def failing_agent() -> str:
+    """How the agent whose tool fails ends, without the lines that say where on this machine."""
+    text = _failure("failing_agent.py").partition("ConnectionError: ")
+    return f"```text\nTraceback (most recent call last):\n  …\n{text[1]}{text[2].strip()}\n```"
+
+
+def _failure(name: str) -> str:
+    """What a program of examples/ that fails writes to standard error, run beside the server that plays its model."""
+    with (
+        tempfile.TemporaryDirectory() as away,
+        subprocess.Popen(
+            [sys.executable, "examples/provider.py"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as server,
+    ):
+        try:
+            url = server.stdout.readline().strip() if server.stdout else ""
+            environ = os.environ | {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none", "SPANGLASS_STATE_DIR": away}
+            command = [sys.executable, "-m", "spanglass", "run", "--", sys.executable, f"examples/{name}"]
+            done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        finally:
+            server.kill()
+    return done.stderr
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "api": api,
     "commands": commands,
     "demo": demo,
     "exit-codes": exit_codes,
+    "failing-agent": failing_agent,
     "settings": settings_table,
 }
 
 
 def pages() -> list[Path]:
     """Everything that users read."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    docs = sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)
+    return [ROOT / "README.md", *docs]
 
 
 def regions() -> Iterator[Region]:

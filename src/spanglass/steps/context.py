@@ -139,9 +139,10 @@ class ErrorContext:
             name: what was done, such as ``generate_thought``.
             **data: what else is to be known of it; anything, kept as JSON and masked.
         """
+        now = time.perf_counter_ns()  # before it is masked, which may take longer than what is timed here
         with _ADD:
             snapshot = take(data, self.redactor)
-            entry = Entry(self.masked(name), time.perf_counter_ns(), snapshot.facts)
+            entry = Entry(self.masked(name), now, snapshot.facts)
             self.append(entry, step=True)
             self.record(entry, snapshot, over=True)
 
@@ -156,9 +157,10 @@ class ErrorContext:
 
     def add_breadcrumb(self, message: str, /, **data: Any) -> None:
         """Leaves a short note that stands above the steps; of many the last are kept."""
+        now = time.perf_counter_ns()
         with _ADD:
             facts = take(data, self.redactor).facts
-            crumb = Breadcrumb(time.perf_counter_ns(), self.masked(message), facts)
+            crumb = Breadcrumb(now, self.masked(message), facts)
             with self._lock:
                 self.breadcrumb_count += 1
                 self.breadcrumbs.append(crumb)
