@@ -5,7 +5,8 @@ again, the trace takes its earlier place.
 
 Python prints notes from 3.11 on. On 3.10 they stand in ``__notes__`` all the same, where pytest and the backport of
 exception groups find them, and for an exception that ends the program or a thread a hook prints them below its
-traceback: the hook that was there before runs first, and does all the rest.
+traceback: the hook that was there before runs first, and does all the rest. Where that is the backport's, which prints
+notes, it stays alone.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ def _hook_once() -> None:
     global _hooked  # noqa: PLW0603 - one a process
     if not _hooked:
         _hooked = True
-        sys.excepthook = printing_notes(sys.excepthook, lambda _kind, error, _tb: error)
+        if getattr(sys.excepthook, "__module__", "").partition(".")[0] != "exceptiongroup":  # it prints notes itself
+            sys.excepthook = printing_notes(sys.excepthook, lambda _kind, error, _tb: error)
         threading.excepthook = printing_notes(threading.excepthook, lambda args: args.exc_value)
 
 
