@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanglass.timeline import MARKER, VALUE_LIMIT, Elided, Line, render, render_rows, shorten, visible
@@ -88,6 +88,7 @@ def test_no_character_of_others_moves_a_cursor_or_begins_a_line(text: str) -> No
     assert all(line.isprintable() for line in lines)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_is_made_visible_is_printable_and_printable_text_stays(text: str) -> None:
     assert visible(text).isprintable()
@@ -111,6 +112,7 @@ rows_of_any_kind = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(rows_of_any_kind, st.integers(0, 40), st.data())
 def test_every_line_is_shown_or_counted_and_the_marker_stands_once(
     rows: list[Line | Elided], limit: int, data: st.DataObject

@@ -118,7 +118,7 @@ class Machine:
         return found
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(programs)
 def test_everything_is_shown_or_counted_and_the_marker_stands_where_the_error_occurred(program: tuple[Do, ...]) -> None:
     machine, error, context = Machine(), None, error_context("n0")
@@ -144,6 +144,7 @@ def test_everything_is_shown_or_counted_and_the_marker_stands_where_the_error_oc
     assert "\n".join(notes_of(error)).count(MARKER) == 1
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 60))
 def test_of_a_long_trace_every_step_is_shown_or_counted(steps: int, limit: int) -> None:
     with error_context("answer") as context:

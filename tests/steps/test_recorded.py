@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -13,11 +14,19 @@ import openai
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import SpanKind, StatusCode, format_span_id, get_current_span
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    format_span_id,
+    get_current_span,
+    use_span,
+)
 
 import spanglass
 from capture.watch import records_in
-from spanglass import current_context, error_context
+from spanglass import add_trace_step, current_context, error_context, measure_trace_step
 from spanglass.cli import main
 from spanglass.timeline import MARKER
 from steps.trace_text import notes_of, steady
@@ -145,6 +154,65 @@ def test_a_span_of_an_agent_keeps_what_it_says_of_itself(watch: Watch) -> None:
         "done",
     )
     assert steps_of(record) == [("think", {}, False)]
+
+
+def test_the_steps_of_a_context_that_is_not_entered_go_to_the_current_span(watch: Watch) -> None:
+    with watch.provider.get_tracer("host").start_as_current_span("handle"):
+        context = add_trace_step(error_context("answer", question="Q"), "think", {"about": "trains"})
+        context, _ = measure_trace_step(context, "find", None, lambda: 3)
+        for number in range(100):
+            context.add_step(f"step {number}")
+        other = add_trace_step(error_context("other"), "elsewhere")
+    span = spans(watch)["handle"]
+    record = record_of(span)
+    assert [event["step_name"] for event in step_events(span)][:3] == ["think", "find", "step 0"]
+    assert len(span.events) < 30
+    assert dict(span.attributes or {})["spanglass.steps"] == 102
+    assert (record.name, record.state, len(record.steps)) == ("handle", "done", 102)
+    assert steps_of(record)[:2] == [("think", {"about": "trains"}, False), ("find", {"result": 3}, True)]
+    assert (other.span_id, other.trail.count) == (None, 1)
+
+
+def test_a_context_that_goes_on_after_its_end_adds_to_its_record(watch: Watch) -> None:
+    context = error_context("answer")
+    for name in ("first", "second"):
+        with context:
+            context.add_step(name)
+    context.add_step("third")
+    span = spans(watch)["answer"]
+    assert [event["step_name"] for event in step_events(span)] == ["first"]
+    assert [step.step_name for step in record_of(span).steps] == ["first", "second", "third"]
+
+
+class UnreadableSpan(NonRecordingSpan):
+    """A span as other vendors may have them: it records, and cannot be read."""
+
+    def is_recording(self) -> bool:
+        return True
+
+
+def test_a_span_that_cannot_be_read_is_left_alone(watch: Watch) -> None:
+    with use_span(UnreadableSpan(SpanContext(1, 2, is_remote=False))), error_context("answer") as context:
+        context.add_step("think")
+    (record,) = records_in(watch.state_dir)
+    assert (record.name, record.span_id, record.parent_span_id) == ("answer", context.span_id, f"{2:016x}")
+
+
+async def test_a_context_that_is_left_in_another_task_disturbs_neither(
+    watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = error_context("answer")
+    context.__enter__()
+    inside = get_current_span()
+
+    async def leave() -> None:
+        context.__exit__(None, None, None)
+        assert get_current_span() is not inside
+
+    await asyncio.create_task(leave())
+    assert get_current_span() is inside
+    assert caplog.text == ""
+    assert record_of(spans(watch)["answer"]).state == "done"
 
 
 def test_without_an_sdk_and_for_a_trace_that_is_not_sampled_the_record_is_there(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionMessage
 
@@ -181,6 +181,7 @@ anything = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text() | st.text(st.characters(categories=["Cs"])), anything, max_size=5))
 def test_whatever_is_given_a_json_object_comes_of_it(data: dict[str, Any]) -> None:
     taken = take(data, REDACTOR)

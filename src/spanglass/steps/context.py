@@ -100,7 +100,7 @@ class ErrorContext:
         self._redactor: Redactor | None = None
         self._lock = threading.RLock()
         self._entered = 0
-        self._begun = False
+        self._begun = self._looked = False
         self._destination: Destination | None = None
         self._entry: Entry | None = None
         self._last_failure: Failure | None = None
@@ -204,9 +204,9 @@ class ErrorContext:
         """Begins the operation, or goes on with it."""
         with self._lock:
             self._entered += 1
-            first, self._begun = not self._begun, True
-        if first:
-            self._begin()
+            if not self._begun:
+                self._begun = True
+                self._begin()
 
     def release(self, error: BaseException | None) -> None:
         """What `hold` began is over: with ``error``, or well. The last one to say so ends the operation."""
@@ -218,8 +218,7 @@ class ErrorContext:
             told = mask_error(error, self.redactor)
             self.failure = Failure(vars(error), self.last_before(error))
         if last:
-            with _RECORD:
-                self._end(error, told)
+            self._end(error, told)
         if error is not None and told is not None:
             with _NOTE:
                 self._add_note(error)
@@ -240,7 +239,7 @@ class ErrorContext:
 
     def record(self, entry: Entry, data: Snapshot, *, over: bool) -> None:
         """Takes a step to the record, and to the span when it is over."""
-        destination = self._destination
+        destination = self._destination if self._begun else self._loose_destination()
         if destination is None or entry.step is None or not destination.is_ours:
             return
         at = Moment(entry.step, self._started_at + entry.at_ns - self.began_ns, entry.duration_ns)
@@ -303,9 +302,21 @@ class ErrorContext:
         session = active()
         if session is not None and session.watching():
             with _RECORD:
-                self._destination = Destination(session, self._about(), self._started_at)
+                self._destination = Destination.open(session, self._about(), self._started_at)
         if self._entry is not None and self._destination is not None:
             self._entry.span_id = self._destination.span_id
+
+    def _loose_destination(self) -> Destination | None:
+        """Of a context that is not entered: the span that is current at its first step, if no other has it."""
+        with self._lock:
+            if not self._looked:
+                self._looked = True
+                self._prepare()
+                session = active()
+                if session is not None and session.watching():
+                    with _RECORD:
+                        self._destination = Destination.on_current_span(session, self._about(), self._started_at)
+        return self._destination
 
     def _end(self, error: BaseException | None, told: ErrorText | None) -> None:
         took = time.perf_counter_ns() - self.began_ns
@@ -314,7 +325,8 @@ class ErrorContext:
             after = None if self.failure is None else _place(self.failure.entry)
             exception = error if error is not None and not noted(error) else None
             ending = Ending(_state_of(error), self._started_at + took, told, after, exception)
-            destination.finish(ending, self._about(), self.trail.steps)
+            with _RECORD:
+                destination.finish(ending, self._about(), self.trail.steps)
         if self._entry is not None and self.parent is not None:
             self._entry.duration_ns, self._entry.running = took, False
             self.parent.ended_inside(self._entry, error, self.trail.steps)

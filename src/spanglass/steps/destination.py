@@ -15,7 +15,7 @@ from spanglass.model.entry import CallFacts, EnvelopeEntry, OutcomeEntry, StepEn
 from spanglass.model.record import ErrorInfo
 from spanglass.model.step import FORMAT, Step
 from spanglass.place import current_place
-from spanglass.span.operationspan import OperationSpan
+from spanglass.span.operationspan import OperationSpan, claim
 from spanglass.steps.snapshot import EMPTY, brief
 
 if TYPE_CHECKING:
@@ -68,19 +68,37 @@ class Destination:
         session: in force when it began.
         about: what is known by then.
         started_at: ns since the epoch.
+        span: the current one, if it is to be the operation's.
+        ends: `finish` will be called.
     """
 
-    def __init__(self, session: Session, about: About, started_at: int) -> None:
+    def __init__(
+        self, session: Session, about: About, started_at: int, span: Span | None = None, *, ends: bool = True
+    ) -> None:
         self._session = session
         self._pid = os.getpid()
         self._place = current_place()
         self._content, limit = session.span_policy()
         self._whole = limit is None
-        self._span = OperationSpan(session.tracer(), about.operation, started_at, self._attributes(about))
+        self._span = OperationSpan(
+            span, session.tracer(), about.operation, started_at, self._attributes(about), ends=ends
+        )
         self._facts = self._call_facts()
-        if not self._span.is_gen_ai:
-            self._record_outcome("started", self._span.started_at, None)
+        if not self._span.is_gen_ai or not ends:
+            if ends:
+                self._record_outcome("started", self._span.started_at, None)
             self._record_envelope(about, Ending("started", self._span.started_at))
+
+    @classmethod
+    def open(cls, session: Session, about: About, started_at: int) -> Destination:
+        """The current span, or else a new one, and its record."""
+        return cls(session, about, started_at, claim(about.operation))
+
+    @classmethod
+    def on_current_span(cls, session: Session, about: About, started_at: int) -> Destination | None:
+        """The current span and its record, for an operation whose end nobody will tell; None if the span is taken."""
+        span = claim(about.operation)
+        return None if span is None else cls(session, about, started_at, span, ends=False)
 
     @property
     def span(self) -> Span | None:

@@ -15,8 +15,6 @@ from spanglass.guard import Boundary
 from spanglass.listener import LISTENER
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
@@ -30,16 +28,17 @@ _CALL = Boundary("steps.call")
 class Frame:
     """The program is in ``context``, and in its step ``measured`` if that is not None."""
 
-    __slots__ = ("_attached", "context", "measured", "outer")
+    __slots__ = ("_spans", "context", "measured", "outer")
 
     def __init__(self, context: ErrorContext, measured: Measured | None, span: Span | None) -> None:
         self.context = context
         self.measured = measured
         self.outer: Listener | None = LISTENER.get()
-        self._attached: tuple[Context, Token[Context]] | None = None
+        self._spans: tuple[Context, Context] | None = None
         if span is not None:
-            inside = trace.set_span_in_context(span)
-            self._attached = (inside, otel_context.attach(inside))
+            outside = otel_context.get_current()
+            self._spans = (trace.set_span_in_context(span, outside), outside)
+            otel_context.attach(self._spans[0])
 
     def call_began(self, span_id: str, name: str) -> None:
         """A call to a model began here: the step that it is in names it, or else the context."""
@@ -49,8 +48,8 @@ class Frame:
     def leave(self) -> None:
         """The program goes on outside of it."""
         LISTENER.set(self.outer)
-        if self._attached is not None and otel_context.get_current() is self._attached[0]:
-            otel_context.detach(self._attached[1])
+        if self._spans is not None and otel_context.get_current() is self._spans[0]:
+            otel_context.attach(self._spans[1])  # not detached: a token is of no use in another task than its own
 
 
 def enter(context: ErrorContext, measured: Measured | None = None, span: Span | None = None) -> Frame:

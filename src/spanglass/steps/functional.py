@@ -33,7 +33,8 @@ def error_context(
         **metadata: the inputs: anything, kept as JSON and masked.
 
     Returns:
-        The context. It works without being entered as well, in memory only.
+        The context. It works without being entered as well; its steps then go to the span that is current at its first
+        step, if there is one, and no exception gets a note.
 
     Example:
         >>> from spanglass import error_context

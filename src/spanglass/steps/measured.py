@@ -31,12 +31,11 @@ class Measured:
     """What `ErrorContext.measure` gives: used once, in a ``with`` block.
 
     Attributes:
-        result: set it, and it is kept with the step.
         last: what began last in it.
     """
 
     def __init__(self, context: ErrorContext, name: str, data: dict[str, Any]) -> None:
-        self.result: Any = _UNSET
+        self._result: Any = _UNSET
         self.last: Entry | None = None
         self._context = context
         self._name = name
@@ -48,6 +47,15 @@ class Measured:
     def entry(self) -> Entry | None:
         """Its place in the trail, once it has begun."""
         return self._entry
+
+    @property
+    def result(self) -> Any:
+        """What came of it: set it, and it is kept with the step."""
+        return None if self._result is _UNSET else self._result
+
+    @result.setter
+    def result(self, result: Any) -> None:
+        self._result = result
 
     def add(self, **data: Any) -> None:
         """Adds data that is known only now."""
@@ -79,8 +87,8 @@ class Measured:
         if entry is None:
             return
         entry.duration_ns, entry.running = ended - entry.at_ns, False
-        if self.result is not _UNSET:
-            self._snapshot = extend(self._snapshot, take({"result": self.result}, context.redactor))
+        if self._result is not _UNSET:
+            self._snapshot = extend(self._snapshot, take({"result": self._result}, context.redactor))
         entry.facts = self._snapshot.facts
         entry.error = context.failed_inside(error, self.last or entry)
         context.record(entry, extend(self._snapshot, self._outcome(entry.error)), over=True)
