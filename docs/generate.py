@@ -139,6 +139,7 @@ def comparable(text: str) -> str:
     """A generated text without what differs from run to run: ids, times, durations, and the room they take."""
     text = re.sub(r"\b[0-9a-f]{8,32}\b", "<id>", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "<time>", text)
+    text = re.sub(r"\[ +(?=\d)", "[", text)
     text = re.sub(r"\d+(\.\d+)? ?(ns|µs|ms|s)\b", "<duration>", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "<address>", text)
     return re.sub(r"[ ─-]{2,}", " ", text)
