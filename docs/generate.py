@@ -99,8 +99,22 @@ def dataset() -> str:
         return f"```text\n{_example('dataset.py', made).strip()}\n```"
 
 
+def failing_agent() -> str:
+    """How the agent whose tool fails ends, without the lines that say where on this machine."""
+    text = _run("failing_agent.py", launcher=("-m", "spanglass", "run", "--", sys.executable)).stderr
+    _, error, rest = text.partition("ConnectionError: ")
+    return f"```text\nTraceback (most recent call last):\n  …\n{error}{rest.strip()}\n```"
+
+
 def _example(name: str, *arguments: str) -> str:
     """What a program of examples/ prints, with a state directory and a provider of its own."""
+    done = _run(name, *arguments)
+    done.check_returncode()
+    return done.stdout
+
+
+def _run(name: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """A program of examples/, run beside the server that plays its model."""
     with (
         tempfile.TemporaryDirectory() as away,
         subprocess.Popen(
@@ -110,11 +124,10 @@ def _example(name: str, *arguments: str) -> str:
         try:
             url = server.stdout.readline().strip() if server.stdout else ""
             environ = os.environ | {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none", "SPANGLASS_STATE_DIR": away}
-            command = [sys.executable, f"examples/{name}", *arguments]
-            done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+            command = [sys.executable, *launcher, f"examples/{name}", *arguments]
+            return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
         finally:
             server.kill()
-    return done.stdout
 
 
 GENERATED: dict[str, Callable[[], str]] = {
@@ -123,6 +136,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "dataset": dataset,
     "demo": demo,
     "exit-codes": exit_codes,
+    "failing-agent": failing_agent,
     "patent-workflow": patent_workflow,
     "settings": settings_table,
 }
@@ -145,6 +159,7 @@ def comparable(text: str) -> str:
     """A generated text without what differs from run to run: ids, times, durations, and the room they take."""
     text = re.sub(r"\b[0-9a-f]{8,32}\b", "<id>", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "<time>", text)
+    text = re.sub(r"\[ +(?=\d)", "[", text)
     text = re.sub(r"\d+(\.\d+)? ?(ns|µs|ms|s)\b", "<duration>", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "<address>", text)
     return re.sub(r"[ ─-]{2,}", " ", text)

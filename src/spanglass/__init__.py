@@ -15,14 +15,7 @@ if TYPE_CHECKING:
     from spanglass.capture.decorator import llm_call
     from spanglass.capture.instrumentor import install, uninstall
     from spanglass.capture.manual import log_error, log_request, log_response
-    from spanglass.errors import (
-        Ambiguous,
-        ConfigurationError,
-        GenerationError,
-        NotFound,
-        SpanglassError,
-        StoreError,
-    )
+    from spanglass.errors import Ambiguous, ConfigurationError, GenerationError, NotFound, SpanglassError, StoreError
     from spanglass.generation.column import RunConfig, TextColumn
     from spanglass.generation.drive import generate, generate_async
     from spanglass.generation.row import Row, RowFailure
@@ -38,6 +31,14 @@ if TYPE_CHECKING:
     from spanglass.read.diff import Diff
     from spanglass.read.transit import Transit
     from spanglass.read.upkeep import prune, prune_older_than
+    from spanglass.steps import (
+        ErrorContext,
+        add_trace_step,
+        current_context,
+        error_context,
+        format_trace,
+        measure_trace_step,
+    )
     from spanglass.store import Pruned
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ _HOMES = {
     "ConfigurationError": "spanglass.errors",
     "DatasetReport": "spanglass.read.dataset",
     "Diff": "spanglass.read.diff",
+    "ErrorContext": "spanglass.steps",
     "ErrorInfo": "spanglass.model.record",
     "GenerationError": "spanglass.errors",
     "NotFound": "spanglass.errors",
@@ -66,18 +68,22 @@ _HOMES = {
     "Tool": "spanglass.generation.tool",
     "Transit": "spanglass.read.transit",
     "Usage": "spanglass.model.record",
+    "add_trace_step": "spanglass.steps",
     "call_llm": "spanglass.ask",
     "call_llm_async": "spanglass.ask",
     "carrier": "spanglass.place",
     "configure_client": "spanglass.ask",
     "context_window": "spanglass.read",
+    "current_context": "spanglass.steps",
     "diff": "spanglass.read.comparison",
     "enabled": "spanglass.capture.api",
     "enabled_for": "spanglass.capture.api",
+    "error_context": "spanglass.steps",
     "export_dataset": "spanglass.read.dataset",
     "fetch": "spanglass.read",
     "flush": "spanglass.capture.api",
     "format_context_window": "spanglass.read",
+    "format_trace": "spanglass.steps",
     "from_carrier": "spanglass.place",
     "generate": "spanglass.generation.drive",
     "generate_async": "spanglass.generation.drive",
@@ -92,6 +98,7 @@ _HOMES = {
     "log_response": "spanglass.capture.manual",
     "log_upstream_context": "spanglass.place",
     "logs_for_workflow": "spanglass.read",
+    "measure_trace_step": "spanglass.steps",
     "propagate": "spanglass.place",
     "prune": "spanglass.read.upkeep",
     "prune_older_than": "spanglass.read.upkeep",
@@ -109,6 +116,7 @@ __all__ = [
     "ConfigurationError",
     "DatasetReport",
     "Diff",
+    "ErrorContext",
     "ErrorInfo",
     "GenerationError",
     "NotFound",
@@ -127,18 +135,22 @@ __all__ = [
     "Transit",
     "Usage",
     "__version__",
+    "add_trace_step",
     "call_llm",
     "call_llm_async",
     "carrier",
     "configure_client",
     "context_window",
+    "current_context",
     "diff",
     "enabled",
     "enabled_for",
+    "error_context",
     "export_dataset",
     "fetch",
     "flush",
     "format_context_window",
+    "format_trace",
     "from_carrier",
     "generate",
     "generate_async",
@@ -153,6 +165,7 @@ __all__ = [
     "log_response",
     "log_upstream_context",
     "logs_for_workflow",
+    "measure_trace_step",
     "propagate",
     "prune",
     "prune_older_than",

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 PAGES = all_pages()
 GENERATOR = load_generator()
-REGIONS = [region for region in GENERATOR.regions() if region.name != "demo"]
+#: What programs print that ran: it differs from run to run.
+RUNS = ("demo", "failing-agent")
+REGIONS = [region for region in GENERATOR.regions() if region.name not in RUNS]
 MODULES = [f"spanglass.{module.name}" for module in pkgutil.iter_modules(spanglass.__path__)]
 
 
@@ -76,6 +78,12 @@ def test_the_readme_shows_what_the_demo_prints() -> None:
     assert [region.name for region in GENERATOR.regions() if region.page == ROOT / "README.md"] == ["demo"]
     (shown,) = (region for region in GENERATOR.regions() if region.name == "demo")
     assert GENERATOR.comparable(shown.text) == GENERATOR.comparable(GENERATOR.demo())
+
+
+@pytest.mark.slow
+def test_the_page_on_steps_shows_how_the_failing_agent_ends() -> None:
+    (shown,) = (region for region in GENERATOR.regions() if region.name == "failing-agent")
+    assert GENERATOR.comparable(shown.text) == GENERATOR.comparable(GENERATOR.failing_agent())
 
 
 def test_every_variable_is_documented_and_every_documented_variable_exists() -> None:

@@ -193,7 +193,7 @@ def test_a_long_text_is_folded_in_the_middle_and_says_how_much_is_not_shown() ->
         ({"upstream_context": {"plan": ["go"]}}, 'UPSTREAM CONTEXT\n    {\n      "plan": [\n        "go"\n'),
         (
             {"steps": (Step("think", {"n": 1}, BEGIN, SECOND),)},
-            'STEPS\n    think  2026-09-21 14:13:20.000Z  1 s\n      {"n": 1}\n',
+            "STEPS   1 step; with all that is inside: spanglass steps\n    [   0ms] think | duration: 1000ms | n: 1\n",
         ),
         ({"usage": Usage()}, "tokens -\n"),
     ],

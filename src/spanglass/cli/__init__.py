@@ -11,14 +11,29 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from spanglass.cli import diff, doctor, export, generate, grep, ls, prune, run, show, tail, trace, transit, verify
+from spanglass.cli import (
+    diff,
+    doctor,
+    export,
+    generate,
+    grep,
+    ls,
+    prune,
+    run,
+    show,
+    steps,
+    tail,
+    trace,
+    transit,
+    verify,
+)
 from spanglass.cli.exits import Exit, code_of, message_of
 from spanglass.cli.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (run, ls, show, trace, diff, transit, grep, tail, export, generate, prune, verify, doctor)
+COMMANDS = (run, ls, show, trace, steps, diff, transit, grep, tail, export, generate, prune, verify, doctor)
 
 
 class UsageError(Exception):

@@ -64,7 +64,7 @@ def _with_answer(record: Record, view: ResponseView) -> Record:
 
 def read_envelope(record: Record, envelope: bytes | None) -> Record:
     """A record made by another vendor's span, read from the ``gen_ai.*`` messages in the envelope's attributes."""
-    attributes = _attributes(envelope)
+    attributes = envelope_attributes(envelope)
     system = _json_list(attributes.get(_SYSTEM), text_is_part=True)
     messages = [ChatMessage.as_system(_text_of(system))] if system else []
     return replace(
@@ -75,7 +75,8 @@ def read_envelope(record: Record, envelope: bytes | None) -> Record:
     )
 
 
-def _attributes(envelope: bytes | None) -> Mapping[str, Any]:
+def envelope_attributes(envelope: bytes | None) -> Mapping[str, Any]:
+    """The span's attributes as its envelope has them; none if it cannot be read."""
     try:
         value = json.loads(envelope or b"null")
     except (ValueError, RecursionError):

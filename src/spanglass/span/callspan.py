@@ -7,8 +7,6 @@ here: what bodies say is read when the span says it (`spanglass.span.late`).
 
 from __future__ import annotations
 
-import os
-import random
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
@@ -18,6 +16,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from spanglass.span import events
 from spanglass.span.adopt import is_adoptable
 from spanglass.span.attributes import request_attributes, response_attributes
+from spanglass.span.identity import own_ids, service_name
 from spanglass.span.late import Said
 from spanglass.span.preview import excerpt, instructions_preview, messages_preview
 from spanglass.span.sink import late_on, say_now
@@ -35,10 +34,6 @@ if TYPE_CHECKING:
 
 _STATUS_TEXT_LIMIT = 1_000
 _SYSTEM_ROLES = frozenset({"system", "developer"})
-#: Ids are no secrets and must not disturb the host's seeded random numbers.
-_random = random.Random()  # noqa: S311 - as the OpenTelemetry SDK's own id generator
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)  # else all children give their calls the same ids
 
 
 class Question(Protocol):
@@ -127,7 +122,7 @@ class CallSpan:
         self.name, self.started_at = name, started_at
         parent: SpanContext | None = current.get_span_context()
         recording = span.is_recording()
-        self.trace_id, self.span_id = _own_ids(span, recording=recording, parent=parent)
+        self.trace_id, self.span_id = own_ids(span, parent)
         self.late: Late | None = late_on(span, mask_all) if recording else None
         self._begun: Attributes = {} if self.adopted else attributes
         self._attempts: list[Event] = []
@@ -136,7 +131,7 @@ class CallSpan:
             self.started_at = int(getattr(span, "start_time", None) or started_at)
             parent = getattr(span, "parent", None)
         self.parent_span_id = None if parent is None or not parent.is_valid else trace.format_span_id(parent.span_id)
-        self.service = _service_name(span)
+        self.service = service_name(span)
 
     @property
     def ref(self) -> str:
@@ -265,25 +260,3 @@ def _looks(sampler: Any) -> bool:
 
 
 _incurious: Any = object()
-
-
-def _own_ids(span: Span, *, recording: bool, parent: SpanContext | None) -> tuple[str, str]:
-    """The span's ids; where there is no span of its own (no SDK, or one that only passes its parent on), new ones."""
-    context = span.get_span_context()
-    trace_id, span_id = context.trace_id, context.span_id
-    if not recording:
-        own = context.is_valid and (parent is None or span_id != parent.span_id)
-        trace_id = trace_id if context.is_valid else _random.getrandbits(128) or 1
-        span_id = span_id if own else _random.getrandbits(64) or 1
-    return f"{trace_id:032x}", f"{span_id:016x}"
-
-
-def _service_name(span: Span) -> str:
-    global _service  # noqa: PLW0603 - of the resource that was asked for last, which is nearly always the same
-    resource = getattr(span, "resource", None)
-    if resource is not _service[0]:
-        _service = (resource, str(resource.attributes.get("service.name", "")) if resource is not None else "")
-    return _service[1]
-
-
-_service: tuple[Any, str] = (None, "")

@@ -157,6 +157,8 @@ def _rank(part: Part) -> tuple[Any, ...]:
         knows = (_PRECEDENCE.get(entry.state, _FINAL), -entry.ended_at)
     elif isinstance(entry, AttemptEntry):
         knows = (entry.complete, entry.ended_at, entry.answer is not None)
+    elif isinstance(entry, StepEntry):
+        knows = (entry.step.duration_ns is not None,)
     # What went over a wire says more than what the program, before it did, logged by hand.
     by_wire = not isinstance(entry, RequestEntry) or entry.call.format != _BY_HAND
     return (by_wire, part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
@@ -208,6 +210,8 @@ def _told_head(facts: CallFacts, parts: Parts, *, owner_gone: bool) -> dict[str,
     if isinstance(outcome, OutcomeEntry):
         for name in ("state", "ended_at", "error"):
             head[name] = getattr(outcome, name)
+        if outcome.state == "started":  # an operation says that it has begun; there is no end yet
+            del head["ended_at"]
         answer = _last_answer(parts)
         if answer is not None:
             for name in ("response_model", "response_id", "usage"):
