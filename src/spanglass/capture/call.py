@@ -156,7 +156,7 @@ class Call:
     def scope_returned(self) -> None:
         """The SDK gave its result to the caller; an answer that still streams ends the call later."""
         self._scoped = False
-        if all([attempt.ended_at for attempt in self._attempts]):
+        if all([attempt.ended_at for attempt in self._attempts]):  # noqa: C419 - a generator is one frame more
             self._finish(None, self._attempts[-1] if self._attempts else None)
 
     def scope_failed(self, error: BaseException) -> None:
