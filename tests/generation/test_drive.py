@@ -17,7 +17,8 @@ import spanglass
 from fake_provider import Answer
 from fake_provider.openai_wire import error
 from generation.conftest import says
-from spanglass import ChatMessage, GenerationError, Tool, generate, generate_async
+from spanglass import ChatMessage, GenerationError, Tool, generate, generate_async, guard
+from spanglass.capture.session import active
 from spanglass.errors import ConfigurationError
 from spanglass.read.reader import current_reader
 
@@ -185,6 +186,41 @@ async def test_the_async_twin_awaits_clients_and_tools(provider: FakeProvider, w
     assert tried == [(0, 0), (0, 0), (1, 0)]
 
 
+async def test_a_tool_that_fails_is_told_to_the_model_either_way() -> None:
+    def get_weather(city: str) -> str:
+        return {"Bergen": "rain"}[city]
+
+    function = {"name": "get_weather", "arguments": '{"city": "Bergn"}'}
+    call = ChatMessage.as_assistant(tool_calls=[{"id": "c", "type": "function", "function": function}])
+    told = ChatMessage.as_tool("Error: KeyError: 'Bergn'", tool_call_id="c", name="get_weather")
+    answers = iter([call, "I do not know.", call, "I do not know."])
+    _, messages = generate("Umbrella?", model="m", client=lambda *_, **__: next(answers), tools=[get_weather])
+    assert messages[2] == told
+    _, messages = await generate_async(
+        "Umbrella?", model="m", client=lambda *_, **__: next(answers), tools=[get_weather]
+    )
+    assert messages[2] == told
+
+
+async def test_a_generation_that_is_cancelled_ends_its_span(watch: Watch) -> None:
+    watch.install()
+    asked = asyncio.Event()
+
+    async def client(*_: Any, **__: Any) -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return ""
+
+    task = asyncio.create_task(generate_async("Hi", model="m-1", client=client, max_correction_steps=3))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    parent, (call,) = tree(watch)
+    assert attributes(parent, "error.type", "spanglass.calls") == ("asyncio.exceptions.CancelledError", 0)
+    assert attributes(call, "spanglass.state") == ("cancelled",)
+
+
 def test_a_coroutine_function_is_no_tool_of_a_sync_generation() -> None:
     async def weather() -> str:
         return ""
@@ -267,3 +303,25 @@ def test_calls_of_a_callable_are_one_tree_too_and_make_a_pair(watch: Watch, tmp_
     assert spanglass.export_dataset(tmp_path / "pairs.jsonl", "trl-dpo").rows == 1
     (row,) = (json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines())
     assert [row[name][0]["content"] for name in ("prompt", "rejected", "chosen")] == ["How many?", "many", "7"]
+
+
+@pytest.mark.parametrize("broken", ["append", "mask", "mask_error"])
+def test_a_fault_of_ours_never_reaches_the_program(
+    provider: FakeProvider, watch: Watch, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    watch.install()
+    monkeypatch.setattr(guard, "reraise", False)
+    session = active()
+    assert session is not None
+
+    def fail(*_: Any, **__: Any) -> None:
+        message = "a fault of ours"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(session.recorder, broken, fail)
+    provider.script(says("many"), says("7"), says("many"))
+    client = client_of(provider)
+    assert generate("How many?", parser=int, model="m-1", client=client, max_correction_steps=1)[0] == 7
+    with pytest.raises(GenerationError):
+        generate("How many?", parser=int, model="m-1", client=client)
+    assert {place for place in guard.faults() if place.startswith("generation.")}
