@@ -25,7 +25,7 @@ def add_call(parser: argparse.ArgumentParser) -> None:
         metavar="CALL",
         nargs="?",
         default="-",
-        help="a span id as 'spanglass ls' shows it, or WORKFLOW/STEP for the latest; without it, or '-', the newest call",
+        help="a span id as 'spanglass ls' shows it, or WORKFLOW/STEP for its latest; without it, or '-', the newest",
     )
 
 
