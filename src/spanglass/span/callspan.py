@@ -122,7 +122,7 @@ class CallSpan:
         self.name, self.started_at = name, started_at
         parent: SpanContext | None = current.get_span_context()
         recording = span.is_recording()
-        self.trace_id, self.span_id = own_ids(span, parent)
+        self.trace_id, self.span_id = own_ids(span, recording=recording, parent=parent)
         self.late: Late | None = late_on(span, mask_all) if recording else None
         self._begun: Attributes = {} if self.adopted else attributes
         self._attempts: list[Event] = []

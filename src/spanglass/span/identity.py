@@ -18,11 +18,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)  # else all children give their calls the same ids
 
 
-def own_ids(span: Span, parent: SpanContext | None) -> tuple[str, str]:
+def own_ids(span: Span, *, recording: bool, parent: SpanContext | None) -> tuple[str, str]:
     """The span's ids; where there is no span of its own (no SDK, or one that only passes its parent on), new ones."""
     context = span.get_span_context()
     trace_id, span_id = context.trace_id, context.span_id
-    if not span.is_recording():
+    if not recording:
         own = context.is_valid and (parent is None or span_id != parent.span_id)
         trace_id = trace_id if context.is_valid else _random.getrandbits(128) or 1
         span_id = span_id if own else _random.getrandbits(64) or 1

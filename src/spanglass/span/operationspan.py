@@ -60,9 +60,9 @@ class OperationSpan:
         self.span: Span = span or tracer.start_span(name, kind=SpanKind.INTERNAL, start_time=started_at)
         self.name = str(getattr(self.span, "name", name)) if self.shared else name
         self.started_at = int(getattr(self.span, "start_time", None) or started_at) if self.shared else started_at
-        self.trace_id, self.span_id = own_ids(self.span, outer)
-        recorded = self.span.is_recording()
-        parent = getattr(self.span, "parent", None) if recorded else (outer if outer.is_valid else None)
+        recording = self.span.is_recording()
+        self.trace_id, self.span_id = own_ids(self.span, recording=recording, parent=outer)
+        parent = getattr(self.span, "parent", None) if recording else (outer if outer.is_valid else None)
         self.parent_span_id = None if parent is None else trace.format_span_id(parent.span_id)
         self.service = service_name(self.span)
         self.is_gen_ai = self.shared and _GEN_AI in self.attributes
