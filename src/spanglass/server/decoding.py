@@ -57,11 +57,6 @@ class Item:
     raw: Any
     origin: Origin
 
-    @property
-    def names(self) -> Iterator[str]:
-        """The names of its attributes."""
-        return (pair.key for pair in self.raw.attributes)
-
 
 def decode(body: bytes, encoding: Encoding, signal: Signal) -> list[Item]:
     """The items of a request.
