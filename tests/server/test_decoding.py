@@ -75,6 +75,15 @@ def test_what_json_may_write_otherwise_is_understood(value: str, said: Any) -> N
     assert attributes_of(raw_value(value).raw) == {"gen_ai.x": said}
 
 
+def test_null_is_as_good_as_absent() -> None:
+    request = traces(span({"x": b"\xff", "y": None}, events=None, name=None, status=None))
+    request["resourceSpans"][0]["schemaUrl"] = None
+    (item,) = items(request, "json")
+    assert (attributes_of(item.raw), item.raw.events, item.raw.name) == ({"x": b"\xff", "y": None}, [], "")
+    with pytest.raises(NotOtlp, match="Expected `object`, got `null`"):
+        decode(b"null", "json", "traces")
+
+
 @pytest.mark.parametrize("value", ['{"doubleValue": "abc"}', '{"arrayValue": {"values": [{"doubleValue": ""}]}}'])
 def test_a_number_that_is_none_is_said(value: str) -> None:
     with pytest.raises(NotOtlp, match="says that it is a number"):

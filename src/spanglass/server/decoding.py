@@ -65,10 +65,7 @@ def decode(body: bytes, encoding: Encoding, signal: Signal) -> list[Item]:
         NotOtlp: it is none.
     """
     try:
-        if encoding == "json":
-            request = msgspec.json.decode(body, type=_STRUCTS[signal])
-        else:
-            request = _MESSAGES[signal].FromString(body)
+        request = otlp_json.parse(body, _STRUCTS[signal]) if encoding == "json" else _MESSAGES[signal].FromString(body)
     except (DecodeError, msgspec.DecodeError, UnicodeDecodeError) as why:
         message = f"the body is no OTLP {signal} request in {encoding}: {why}"
         raise NotOtlp(message) from why
