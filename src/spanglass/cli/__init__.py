@@ -20,6 +20,7 @@ from spanglass.cli import (
     ls,
     prune,
     run,
+    serve,
     show,
     steps,
     tail,
@@ -33,7 +34,7 @@ from spanglass.cli.output import Output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (run, ls, show, trace, steps, diff, transit, grep, tail, export, generate, prune, verify, doctor)
+COMMANDS = (run, ls, show, trace, steps, diff, transit, grep, tail, export, generate, prune, verify, serve, doctor)
 
 
 class UsageError(Exception):
