@@ -353,7 +353,8 @@ class ErrorContext:
         took = time.perf_counter_ns() - self.began_ns
         destination = self._destination
         if destination is not None and destination.is_ours:
-            after = None if self.failure is None else _place(self.failure.entry)
+            last = None if self.failure is None else self.failure.entry
+            after = None if last is None else last.place
             exception = error if error is not None and not noted(error) else None
             ending = Ending(_state_of(error), self._started_at + took, told, after, exception)
             with _RECORD:
@@ -382,15 +383,6 @@ class ErrorContext:
     def _about(self) -> About:
         crumbs = tuple(crumb.message for crumb in self.breadcrumbs)
         return About(self._operation, self.correlation_id, self._inputs, crumbs)
-
-
-def _place(entry: Entry | None) -> int | str | None:
-    """An entry as its record can name it."""
-    if entry is None:
-        return None
-    if entry.call is not None:
-        return entry.call.span_id
-    return entry.span_id if entry.step is None else entry.step
 
 
 def _state_of(error: BaseException | None) -> State:

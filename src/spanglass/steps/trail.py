@@ -107,6 +107,13 @@ class Entry:
         self.running = False
         self.number = -1
 
+    @property
+    def place(self) -> int | str | None:
+        """How a record can name it: by its index among the steps, or by its span."""
+        if self.call is not None:
+            return self.call.span_id
+        return self.span_id if self.step is None else self.step
+
 
 class Trail:
     """The entries of one context."""
