@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 
 import pytest
 from inline_snapshot import snapshot
@@ -302,11 +303,32 @@ def test_names_of_data_never_collide_with_arguments() -> None:
         context.add_step("think", name="n", self="s", data="d")
         with context.measure("measure", name="n", self="s"):
             pass
-    assert context.inputs == (("name", '"n"'), ("operation", '"o"'), ("self", '"s"'), ("context", '"c"'))
-    assert [dict(entry.facts) for entry in context.trail.entries()] == [
-        {"name": '"n"', "self": '"s"', "data": '"d"'},
-        {"name": '"n"', "self": '"s"'},
+    assert context.inputs == {"name": "n", "operation": "o", "self": "s", "context": "c"}
+    assert [step.data for step in context.steps] == [
+        {"name": "n", "self": "s", "data": "d"},
+        {"name": "n", "self": "s"},
     ]
+
+
+def test_the_steps_can_be_read() -> None:
+    before = time.time_ns()
+    with error_context("answer") as context:
+        context.add_step("think", thoughts=[1, 2], api_key="hunter2")
+        with context.measure("find", origin="Oslo", long="x" * 10_000) as step:
+            step.result = None
+        with error_context("inside"):
+            pass
+    after = time.time_ns()
+    think, find = context.steps
+    assert (think.step_name, think.data, think.duration_ns) == (
+        "think",
+        {"thoughts": [1, 2], "api_key": "[REDACTED]"},
+        None,
+    )
+    assert find.duration_ns is not None
+    assert before <= think.timestamp <= find.timestamp <= find.timestamp + find.duration_ns <= after
+    assert {**find.data, "long": ...} == {"origin": "Oslo", "long": ..., "result": None}
+    assert len(find.data["long"]) < 200
 
 
 def test_the_functions_do_what_the_methods_do() -> None:

@@ -34,7 +34,7 @@ def test_each_call_of_a_function_has_a_context_of_its_own() -> None:
         ['[ms] think | about: "one"'],
         ['[ms] think | about: "two"'],
     ]
-    assert (first.id != second.id, first.inputs, current_context()) == (True, (("tries", "1"),), None)
+    assert (first.id != second.id, first.inputs, current_context()) == (True, {"tries": 1}, None)
     assert (answer.__name__, answer.__doc__) == ("answer", "Answers.")
 
 

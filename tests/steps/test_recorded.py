@@ -284,6 +284,22 @@ def test_calls_are_named_by_the_step_that_they_are_made_in(watch: Watch, provide
     ]
 
 
+def test_a_span_that_a_context_and_a_call_both_take_has_what_both_say(watch: Watch, provider: FakeProvider) -> None:
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}
+    tracer = watch.provider.get_tracer("host")
+    with tracer.start_as_current_span("chat", kind=SpanKind.CLIENT, attributes=attributes):
+        with error_context("answer", question="Q") as context, context.measure("think"):
+            ask(provider, "one")
+        context.add_step("after")
+    (span,) = spans(watch).values()
+    record = record_of(span)
+    assert [step.step_name for step in record.steps] == ["think", "after"]
+    assert record.steps[0].data["llm_calls"] == [{"span_id": record.span_id, "name": "chat"}]
+    assert (record.format, record.state, len(record.attempts)) == ("openai_chat", "done", 1)
+    assert [event["step_name"] for event in step_events(span)] == ["think", "after"]
+    assert {event.name for event in span.events} == {"gen_ai.message", "spanglass.attempt", "spanglass.step"}
+
+
 def test_of_many_calls_in_a_step_some_are_named_and_all_are_counted(watch: Watch, provider: FakeProvider) -> None:
     with error_context("answer") as context, context.measure("ask") as step:
         for number in range(12):

@@ -17,11 +17,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from spanglass.capture.session import active
 from spanglass.guard import Boundary
+from spanglass.model.step import Step
 from spanglass.steps import frame
 from spanglass.steps.destination import About, Destination, Ending, Moment
 from spanglass.steps.measured import Measured
 from spanglass.steps.note import add_note, chain, make_note, noted
-from spanglass.steps.snapshot import EMPTY, current_redactor, extend, mask_error, mask_text, take
+from spanglass.steps.snapshot import (
+    EMPTY,
+    MEMORY_LIMIT,
+    current_redactor,
+    extend,
+    mask_error,
+    mask_text,
+    take,
+    values_of,
+    within,
+)
 from spanglass.steps.trail import CallRef, Entry, Trail
 
 if TYPE_CHECKING:
@@ -115,10 +126,25 @@ class ErrorContext:
         return self._operation
 
     @property
-    def inputs(self) -> Facts:
-        """Its metadata, masked and shortened."""
+    def inputs(self) -> dict[str, Any]:
+        """Its metadata, masked."""
+        self._prepare()
+        return values_of(self._inputs.body)
+
+    @property
+    def shown_inputs(self) -> Facts:
+        """Its metadata as its trace shows them."""
         self._prepare()
         return self._inputs.facts
+
+    @property
+    def steps(self) -> list[Step]:
+        """Its steps, masked: of many the first and last, and of much data what is kept in memory."""
+        return [
+            Step(entry.name, values_of(entry.data), self._time_of(entry), entry.duration_ns)
+            for entry in self.trail.entries()
+            if entry.step is not None
+        ]
 
     @property
     def span_id(self) -> str | None:
@@ -143,6 +169,7 @@ class ErrorContext:
         with _ADD:
             snapshot = take(data, self.redactor)
             entry = Entry(self.masked(name), now, snapshot.facts)
+            entry.data = within(MEMORY_LIMIT, snapshot)
             self.append(entry, step=True)
             self.record(entry, snapshot, over=True)
 
@@ -242,7 +269,7 @@ class ErrorContext:
         destination = self._destination if self._begun else self._loose_destination()
         if destination is None or entry.step is None or not destination.is_ours:
             return
-        at = Moment(entry.step, self._started_at + entry.at_ns - self.began_ns, entry.duration_ns)
+        at = Moment(entry.step, self._time_of(entry), entry.duration_ns)
         with _RECORD:
             destination.record_step(entry.name, at, data)
             if over:
@@ -273,6 +300,10 @@ class ErrorContext:
     def was_handled(self, error: BaseException) -> bool:
         """Whether ``error`` was being handled already when the context was made."""
         return vars(error) is self._handled
+
+    def _time_of(self, entry: Entry) -> int:
+        """When an entry began, in ns since the epoch."""
+        return self._started_at + entry.at_ns - self.began_ns
 
     def _notice(self, error: BaseException, last: Entry | None) -> None:
         """Remembers what began last before ``error``, at the first sign of it."""
@@ -322,7 +353,8 @@ class ErrorContext:
         took = time.perf_counter_ns() - self.began_ns
         destination = self._destination
         if destination is not None and destination.is_ours:
-            after = None if self.failure is None else _place(self.failure.entry)
+            last = None if self.failure is None else self.failure.entry
+            after = None if last is None else last.place
             exception = error if error is not None and not noted(error) else None
             ending = Ending(_state_of(error), self._started_at + took, told, after, exception)
             with _RECORD:
@@ -351,15 +383,6 @@ class ErrorContext:
     def _about(self) -> About:
         crumbs = tuple(crumb.message for crumb in self.breadcrumbs)
         return About(self._operation, self.correlation_id, self._inputs, crumbs)
-
-
-def _place(entry: Entry | None) -> int | str | None:
-    """An entry as its record can name it."""
-    if entry is None:
-        return None
-    if entry.call is not None:
-        return entry.call.span_id
-    return entry.span_id if entry.step is None else entry.step
 
 
 def _state_of(error: BaseException | None) -> State:

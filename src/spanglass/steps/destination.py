@@ -16,7 +16,7 @@ from spanglass.model.record import ErrorInfo
 from spanglass.model.step import FORMAT, Step
 from spanglass.place import current_place
 from spanglass.span.operationspan import OperationSpan, claim
-from spanglass.steps.snapshot import EMPTY, brief
+from spanglass.steps.snapshot import EMPTY, brief, within
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -169,11 +169,8 @@ class Destination:
         return attributes
 
     def _shown(self, data: Snapshot) -> str:
-        """Data as JSON for the span: as it is, or with its long values shortened, or else the first of them."""
-        if self._whole or len(data.body) <= _SPAN_DATA_LIMIT:
-            return data.body.decode("utf-8", "replace")
-        shortened = brief(data)
-        return (shortened if len(shortened) <= _SPAN_DATA_LIMIT else msgspec.json.encode(dict(data.facts))).decode()
+        """Data as JSON for the span."""
+        return (data.body if self._whole else within(_SPAN_DATA_LIMIT, data)).decode("utf-8", "replace")
 
     def _call_facts(self) -> CallFacts:
         """Without the workflow's ids: by them the calls of a workflow are found, and this is none."""

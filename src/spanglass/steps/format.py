@@ -104,8 +104,8 @@ def _heading(context: ErrorContext) -> Iterator[tuple[str, str]]:
     if outer:
         yield "within", " > ".join(reversed(outer))
     yield "correlation id", context.correlation_id
-    if context.inputs:
-        yield "inputs", _joined(context.inputs)
+    if context.shown_inputs:
+        yield "inputs", _joined(context.shown_inputs)
     name = "breadcrumbs"
     crumbs = list(context.breadcrumbs)
     if context.breadcrumb_count > len(crumbs):

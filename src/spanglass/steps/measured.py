@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanglass.guard import Boundary
 from spanglass.steps import frame
-from spanglass.steps.snapshot import EMPTY, extend, take
+from spanglass.steps.snapshot import EMPTY, MEMORY_LIMIT, extend, take, within
 from spanglass.steps.trail import Entry
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Measured:
         context = self._context
         self._snapshot = extend(take(self._data, context.redactor), self._snapshot)
         self._entry = entry = Entry(context.masked(self._name), time.perf_counter_ns(), self._snapshot.facts)
-        entry.running = True
+        entry.data, entry.running = within(MEMORY_LIMIT, self._snapshot), True
         context.append(entry, step=True)
         frame.enter(context, self)
         context.record(entry, self._snapshot, over=False)
@@ -91,7 +91,9 @@ class Measured:
             self._snapshot = extend(self._snapshot, take({"result": self._result}, context.redactor))
         entry.facts = self._snapshot.facts
         entry.error = context.failed_inside(error, self.last or entry)
-        context.record(entry, extend(self._snapshot, self._outcome(entry.error)), over=True)
+        whole = extend(self._snapshot, self._outcome(entry.error))
+        entry.data = within(MEMORY_LIMIT, whole)
+        context.record(entry, whole, over=True)
 
     def _outcome(self, error: ErrorText | None) -> Snapshot:
         """What the record says beside the step's own data."""

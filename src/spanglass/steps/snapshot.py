@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from spanglass.timeline import Facts
 
 _REPR_LIMIT = 10_000
+#: Bytes of one step's data that stay in memory.
+MEMORY_LIMIT = 4_000
 _FACTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _default: Redactor | None = None
 
@@ -113,6 +115,20 @@ def facts_of(body: bytes, limit: int = FACT_LIMIT) -> Facts:
     )
     more = len(values) - len(shown)
     return (*shown, ("more values", str(more))) if more else shown
+
+
+def within(limit: int, data: Snapshot) -> bytes:
+    """The data as it is if it has at most ``limit`` bytes; or else with long values shortened, or its first ones."""
+    if len(data.body) <= limit:
+        return data.body
+    shortened = brief(data)
+    return shortened if len(shortened) <= limit else msgspec.json.encode(dict(data.facts))
+
+
+def values_of(body: bytes) -> dict[str, Any]:
+    """A JSON object as Python has it."""
+    values: dict[str, Any] = json.loads(body)
+    return values
 
 
 def brief(data: Snapshot) -> bytes:

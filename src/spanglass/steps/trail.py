@@ -65,6 +65,7 @@ class Entry:
         at_ns: when it began, by the clock of `time.perf_counter_ns`.
         duration_ns: how long it took; None for a point in time, and while it lasts.
         facts: what is shown of its data.
+        data: the data itself, as far as it is kept in memory: a JSON object.
         error: what it failed with.
         calls: the calls to a model that were made in it.
         call: the call that it is, if it is one.
@@ -79,6 +80,7 @@ class Entry:
         "at_ns",
         "call",
         "calls",
+        "data",
         "duration_ns",
         "error",
         "facts",
@@ -94,6 +96,7 @@ class Entry:
         self.name = name
         self.at_ns = at_ns
         self.facts = facts
+        self.data = b"{}"
         self.duration_ns: int | None = None
         self.error: ErrorText | None = None
         self.calls: Calls | None = None
@@ -103,6 +106,13 @@ class Entry:
         self.span_id: str | None = None
         self.running = False
         self.number = -1
+
+    @property
+    def place(self) -> int | str | None:
+        """How a record can name it: by its index among the steps, or by its span."""
+        if self.call is not None:
+            return self.call.span_id
+        return self.span_id if self.step is None else self.step
 
 
 class Trail:
