@@ -1,0 +1,103 @@
+"""Text of others on a page: escaped, its unsafe characters shown, its masked values marked, and folded if it is long.
+
+Invariant: every character of others that reaches a page went through `shown`. Nothing is left out silently: what is
+folded says how much it is, and what is not on the page says where it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from markupsafe import Markup, escape
+
+from spanglass.read.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MASKED = re.compile(r"\[REDACTED(?:: [^\]\n]{0,200})?\]|%5BREDACTED%5D")
+#: A text up to so many characters is shown whole; of a longer one, so much before the fold.
+WHOLE, HEAD = 4000, 1600
+#: What one fold may hold, and all folds of a page together; what is over has a page of its own.
+FOLD, PAGE = 200_000, 1_500_000
+#: JSON up to so many characters is laid out.
+LAID_OUT = 300_000
+
+
+class Folded(NamedTuple):
+    """A text as a page shows it.
+
+    Attributes:
+        head: what is shown at once.
+        rest: what is shown on demand; None where there is no more, or where it is not on this page.
+        more: how many characters are not shown at once.
+    """
+
+    head: Markup
+    rest: Markup | None = None
+    more: int = 0
+
+
+class Room:
+    """What room a page still has for texts that are folded away, in characters."""
+
+    def __init__(self, left: int = PAGE) -> None:
+        self.left = left
+
+    def fold(self, text: str) -> Folded:
+        """The text, folded if it is long; its rest only where there is room for it."""
+        if len(text) <= WHOLE and len(text) <= self.left:
+            self.left -= len(text)
+            return Folded(shown(text))
+        cut = _cut(text, HEAD)
+        more = len(text) - cut
+        head = shown(text[:cut])
+        if more > min(FOLD, self.left):
+            return Folded(head, None, more)
+        self.left -= more
+        return Folded(head, shown(text[cut:]), more)
+
+
+def shown(text: str) -> Markup:
+    """``text`` as markup that shows it and does nothing.
+
+    Example:
+        >>> shown("<b> [REDACTED]")
+        Markup('&lt;b&gt; <mark class="masked">[REDACTED]</mark>')
+    """
+    safe = plain(text)
+    if "REDACTED" not in safe:
+        return escape(safe)
+    pieces: list[Markup] = []
+    end = 0
+    for match in _MASKED.finditer(safe):
+        pieces += [escape(safe[end : match.start()]), Markup('<mark class="masked">{}</mark>').format(match[0])]
+        end = match.end()
+    return Markup("").join([*pieces, escape(safe[end:])])
+
+
+def laid_out(value: Any) -> str:
+    """A JSON value over several lines, letters as they are."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def tidy(text: str, layout: Callable[[Any], str] = laid_out) -> str:
+    """JSON text laid out, if it is a JSON object or list and not huge; any other text as it is."""
+    if len(text) > LAID_OUT or not text.lstrip().startswith(("{", "[")):
+        return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return layout(value) if isinstance(value, (dict, list)) else text
+
+
+def _cut(text: str, about: int) -> int:
+    """Where to fold: at the end of a line not far before ``about``, or of a word, or just there."""
+    for border in ("\n", " "):
+        found = text.rfind(border, about // 2, about)
+        if found > 0:
+            return found + 1
+    return about
