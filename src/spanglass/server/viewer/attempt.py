@@ -23,7 +23,7 @@ _FIRST_FAILURE = 400
 
 
 class BodyView(NamedTuple):
-    """A request's or a response's body: ``pretty`` only where laying it out changes it, ``exact`` only if it is text."""
+    """A body: ``pretty`` only where laying it out changes it, ``exact`` only if it is text."""
 
     which: str
     size: str
@@ -84,7 +84,7 @@ def _span(record: Record) -> tuple[int, int]:
     return min(moments, default=0), max(moments, default=1)
 
 
-def _view(  # noqa: PLR0913 - one attempt among its neighbours
+def _view(
     record: Record, attempt: Attempt, previous: Attempt | None, links: Links, room: Room, line: tuple[int, int]
 ) -> AttemptView:
     wait = waited(attempt, previous)
@@ -116,9 +116,7 @@ def _view(  # noqa: PLR0913 - one attempt among its neighbours
     )
 
 
-def _body(  # noqa: PLR0913 - one body of one attempt
-    record: Record, attempt: Attempt, which: str, body: bytes | None, links: Links, room: Room
-) -> BodyView:
+def _body(record: Record, attempt: Attempt, which: str, body: bytes | None, links: Links, room: Room) -> BodyView:
     href = links.body(record, attempt.number, which)
     if body is None:
         return BodyView(which, size(None), href, None, None, absent=True)

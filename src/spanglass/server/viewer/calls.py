@@ -43,7 +43,7 @@ class Neighbours(NamedTuple):
     """Where a call stands among those of its trace."""
 
     place: int
-    count: int
+    total: int
     previous: Summary | None
     following: Summary | None
 

@@ -33,7 +33,9 @@ _KEYS = {
 }
 _MASK = re.compile(r"\[REDACTED(?:: [^\]\n]*)?\]|%5BREDACTED(?:%3A[^&#]*?)?%5D", re.IGNORECASE)
 #: What says what is sent and how to read it; the rest is the HTTP library's business.
-_HEADERS = re.compile(r"content-type|accept|authorization|(x-)?api-key|x-goog-api-key|.*-(version|beta|organization|project)")
+_HEADERS = re.compile(
+    r"content-type|accept|authorization|(x-)?api-key|x-goog-api-key|.*-(version|beta|organization|project)"
+)
 _NOT_ASKED = re.compile(r"x-stainless-.*|user-agent|traceparent")
 _PASTE_HAZARD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -45,6 +47,11 @@ class Copy(NamedTuple):
     title: str
     text: str
     note: str = ""
+
+    @property
+    def rows(self) -> int:
+        """How many lines of it are shown at once."""
+        return min(30, self.text.count("\n") + 2)
 
 
 def copies(record: Record, base_url: str, body_href: str) -> list[Copy]:
@@ -87,7 +94,8 @@ def key_name(provider: str | None) -> str:
 def as_curl(attempt: Attempt, key: str, body_url: str, *, stream: bool = False) -> str:
     """A command for a POSIX shell; a body that cannot be pasted is piped from ``body_url``."""
     text = _pasteable(attempt.request_body)
-    lines = [f"curl --globoff{' --no-buffer' if stream else ''} -X {shlex.quote(attempt.method)} {_shell(attempt.url, key)}"]
+    unbuffered = " --no-buffer" if stream else ""
+    lines = [f"curl --globoff{unbuffered} -X {shlex.quote(attempt.method)} {_shell(attempt.url, key)}"]
     lines += [f"  -H {_shell(f'{name}: {value}', key)}" for name, value in _headers(attempt)]
     if text is None:
         lines.append("  --data-binary @-")
@@ -102,8 +110,8 @@ def as_python(attempt: Attempt, key: str, body_url: str, *, stream: bool = False
     text = _pasteable(attempt.request_body)
     headers = [f"    {name!r}: {_literal(value, key)}," for name, value in _headers(attempt)]
     body = _python_body(text, body_url)
-    call = ['    "%s",' % attempt.method, f"    {_literal(attempt.url, key)},", "    headers=headers,", "    content=body,"]
-    call.append("    timeout=600,")
+    call = [f"    {attempt.method!r},", f"    {_literal(attempt.url, key)},", "    headers=headers,"]
+    call += ["    content=body,", "    timeout=600,"]
     ending = (
         ["with httpx.stream(", *call, ") as response:", "    for line in response.iter_lines():", "        print(line)"]
         if stream

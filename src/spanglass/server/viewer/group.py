@@ -1,6 +1,6 @@
 """The pages of several calls: a trace as a tree beside its time, a workflow by its steps.
 
-Invariant: the start of an id leads to the page of the whole id, so that an address which is passed on keeps its meaning.
+Invariant: the start of an id leads to the page of the whole id, so an address keeps its meaning.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def home(site: Site, request: Request) -> Response:
 
 
 def _older(site: Site, search: Search, found: list[Summary]) -> str | None:
-    """Where the search goes on: with the first call that this page does not show, whoever else began in that very ns."""
+    """Where the search goes on: with the first call that this page does not show."""
     if len(found) <= _A_PAGE:
         return None
     return site.links.home(**search.fields, before=found[_A_PAGE].started_at + 1)

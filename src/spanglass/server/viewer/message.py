@@ -46,6 +46,7 @@ class Part:
         result: of a call, the message with its result.
         picture: a safe ``data:`` url, or None.
         brief: short enough for one line.
+        size: its characters.
     """
 
     kind: str
@@ -55,11 +56,15 @@ class Part:
     result: int | None = None
     picture: str | None = None
     brief: bool = False
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """One message: ``href`` is its own page, ``anchor`` its place on this one; ``asked`` is the call it answers."""
+    """One message: ``href`` is its own page, ``anchor`` its place on this one; ``asked`` is the call it answers.
+
+    ``expects_results``: a message follows, so that a tool call without a result is remarkable.
+    """
 
     anchor: str
     index: int
@@ -72,6 +77,7 @@ class MessageView:
     bar: Bar | None = None
     identity: str = ""
     asked: Asked | None = None
+    expects_results: bool = False
 
 
 def tone(role: str) -> str:
@@ -89,8 +95,12 @@ def view(  # noqa: PLR0913 - a message and its surroundings
     href: str,
     tokens: int | None = None,
     largest: int = 1,
+    last: bool = True,
 ) -> MessageView:
-    """A message as the page shows it; ``largest`` is the most tokens that any message of its window has."""
+    """A message as the page shows it.
+
+    ``largest`` is the most tokens that any message of its window has, ``last`` whether none follows.
+    """
     identity = message.tool_call_id or ""
     return MessageView(
         anchor,
@@ -104,6 +114,7 @@ def view(  # noqa: PLR0913 - a message and its surroundings
         None if tokens is None else fraction(tokens, largest),
         identity,
         pairs.asked.get(identity),
+        expects_results=not last,
     )
 
 
@@ -117,7 +128,7 @@ def whole_text(message: ChatMessage) -> str:
 
 def _parts(message: ChatMessage, room: Room, pairs: Pairs) -> Iterator[Part]:
     if message.reasoning_content:
-        yield Part("reasoning", room.fold(message.reasoning_content))
+        yield Part("reasoning", room.fold(message.reasoning_content), size=len(message.reasoning_content))
     for part in _contents(message):
         yield _content(part, room, message.role)
     for call in message.tool_calls or ():
@@ -137,7 +148,7 @@ def _content(part: Any, room: Room, role: str) -> Part:
         return Part("media", room.fold(text), picture=found)
     if kind == "data" or tone(role) == "tool":
         text = tidy(text)
-    return Part(kind, room.fold(text))
+    return Part(kind, room.fold(text), size=len(text))
 
 
 def _call(call: dict[str, Any], room: Room, pairs: Pairs) -> Part:

@@ -1,14 +1,22 @@
 """Pages for what could not be shown: a reference that leads nowhere or to several, a store that cannot be read.
 
-Invariant: such a page says what to do next. A span that is in a known trace, or above known calls, but is no request to a
-model itself, leads to those calls.
+Invariant: such a page says what to do next. A span that is no request to a model itself
+leads to the calls of its trace.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from spanglass.errors import Ambiguous, ConfigurationError, NotFound, SpanglassError, StoreBusy, StoreError, StoreMissing
+from spanglass.errors import (
+    Ambiguous,
+    ConfigurationError,
+    NotFound,
+    SpanglassError,
+    StoreBusy,
+    StoreError,
+    StoreMissing,
+)
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -120,9 +120,9 @@ def _messages(record: Record, links: Links, room: Room, pairs: Pairs, tokens: li
     for index, message in enumerate(record.messages):
         href = links.message(record, "messages", index)
         anchor = f"message-{index}"
-        yield view(
-            message, index, room, pairs, anchor=anchor, href=href, tokens=tokens[index], largest=largest
-        )
+        last = index == len(record.messages) - 1
+        cost = tokens[index]
+        yield view(message, index, room, pairs, anchor=anchor, href=href, tokens=cost, largest=largest, last=last)
 
 
 def _answer(record: Record, links: Links, room: Room, pairs: Pairs) -> Iterator[MessageView]:
@@ -134,7 +134,11 @@ def _answer(record: Record, links: Links, room: Room, pairs: Pairs) -> Iterator[
 def _segments(roles: Sequence[str], tokens: list[int]) -> Iterator[Segment]:
     for index, (role, bar) in enumerate(zip(roles, stacked(tokens), strict=True)):
         definitions = role == _TOOLS
-        label = f"tools, ~{number(tokens[index])} tokens" if definitions else f"{index} {role}, ~{number(tokens[index])} tokens"
+        label = (
+            f"tools, ~{number(tokens[index])} tokens"
+            if definitions
+            else f"{index} {role}, ~{number(tokens[index])} tokens"
+        )
         yield Segment(bar, _tone(role), label, "#tools" if definitions else f"#message-{index}")
 
 
