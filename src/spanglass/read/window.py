@@ -63,6 +63,19 @@ def content_piece(part: Any) -> Piece:
     return _data_piece(part)
 
 
+def text_of(message: ChatMessage) -> str:
+    """A message as one text: its pieces, one under the other."""
+    return "\n".join(piece.text for piece in pieces(message))
+
+
+def contents(record: Record) -> list[tuple[str, str]]:
+    """Role and text of each message, then of the tools, as `format_context_window` has them; it also counts tokens."""
+    found = [(message.role, text_of(message)) for message in record.messages]
+    if record.tools:
+        found.append(("tools", "\n".join(_data_piece(tool).text for tool in record.tools)))
+    return found
+
+
 def call_text(call: dict[str, Any]) -> str:
     """A tool call as ``name(arguments)``, its arguments as sent."""
     function = call.get("function")
