@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from spanglass.server.viewer.link import Links
 
 _FIRST_FAILURE = 400
+#: Bodies up to so many bytes are not folded.
+_BRIEF = 1500
 
 
 class BodyView(NamedTuple):
@@ -31,6 +33,7 @@ class BodyView(NamedTuple):
     exact: Folded | None
     pretty: Folded | None
     absent: bool = False
+    brief: bool = False
 
 
 class Exchange(NamedTuple):
@@ -128,6 +131,7 @@ def _body(record: Record, attempt: Attempt, which: str, body: bytes | None, link
         href,
         None if text is None else room.fold(text),
         None if pretty is None or pretty == text else room.fold(pretty),
+        brief=len(body) <= _BRIEF,
     )
 
 

@@ -11,10 +11,11 @@ from starlette.responses import RedirectResponse
 
 from spanglass.errors import NotFound
 from spanglass.read.trouble import troubles
+from spanglass.read.window import text_of
 from spanglass.server.viewer.attempt import attempt_views
 from spanglass.server.viewer.calls import neighbours
 from spanglass.server.viewer.copy import copies, last_request
-from spanglass.server.viewer.message import tone, whole_text
+from spanglass.server.viewer.message import tone
 from spanglass.server.viewer.text import Room, laid_out, shown
 from spanglass.server.viewer.window import window_view
 
@@ -38,34 +39,34 @@ def reference(site: Site, request: Request) -> Response:
 
 def window(site: Site, request: Request) -> Response:
     """The context window and the answer; a reference that is not whole leads to the one that is."""
-    record = _record(site, request)
+    record = record_of(site, request)
     asked = "/".join((request.path_params["trace_id"], request.path_params["span_id"]))
     if record.ref != asked:
         return RedirectResponse(site.links.span(record), 307)
-    return site.page("window", **_head(site, record, "window"), window=window_view(record, site.links))
+    return site.page("window", **head(site, record, "window"), window=window_view(record, site.links))
 
 
 def attempts(site: Site, request: Request) -> Response:
     """Every attempt: its time, its headers and its bodies."""
-    record = _record(site, request)
-    return site.page("attempts", **_head(site, record, "attempts"), attempts=attempt_views(record, site.links))
+    record = record_of(site, request)
+    return site.page("attempts", **head(site, record, "attempts"), attempts=attempt_views(record, site.links))
 
 
 def steps(site: Site, request: Request) -> Response:
     """What the program did between its calls."""
-    record = _record(site, request)
+    record = record_of(site, request)
     room = Room()
     found = [(step, room.fold(laid_out(step.data)) if step.data else None) for step in record.steps]
-    return site.page("steps", **_head(site, record, "steps"), steps=found)
+    return site.page("steps", **head(site, record, "steps"), steps=found)
 
 
 def copy(site: Site, request: Request) -> Response:
     """The request as a command, as a program, as JSON."""
-    record = _record(site, request)
+    record = record_of(site, request)
     attempt = last_request(record)
     body = "" if attempt is None else site.links.body(record, attempt.number, "request")
     found = copies(record, str(request.base_url).rstrip("/"), body)
-    return site.page("copy", **_head(site, record, "copy"), copies=found, attempt=attempt)
+    return site.page("copy", **head(site, record, "copy"), copies=found, attempt=attempt)
 
 
 def message(site: Site, request: Request) -> Response:
@@ -79,18 +80,18 @@ def answer(site: Site, request: Request) -> Response:
 
 
 def _message(site: Site, request: Request, where: Where) -> Response:
-    record = _record(site, request)
+    record = record_of(site, request)
     index = request.path_params["index"]
     messages = record.messages if where == "messages" else record.output
     if index >= len(messages):
         fault = f"the call {record.ref} has no message {index} there; it has {len(messages)}, counted from 0"
         raise NotFound(fault)
-    text = whole_text(messages[index])
+    text = text_of(messages[index])
     start = _start(request, len(text))
     end = min(len(text), start + _SLICE)
     return site.page(
         "message",
-        **_head(site, record, "window"),
+        **head(site, record, "window"),
         where=where,
         index=index,
         message=messages[index],
@@ -104,11 +105,12 @@ def _message(site: Site, request: Request, where: Where) -> Response:
     )
 
 
-def _record(site: Site, request: Request) -> Record:
+def record_of(site: Site, request: Request) -> Record:
+    """The record that the address names."""
     return site.reader().fetch("/".join((request.path_params["trace_id"], request.path_params["span_id"])))
 
 
-def _head(site: Site, record: Record, tab: Tab) -> dict[str, Any]:
+def head(site: Site, record: Record, tab: Tab) -> dict[str, Any]:
     """What the head of each of a call's pages needs."""
     reader = site.reader()
     calls = reader.calls_of_trace(record.trace_id)

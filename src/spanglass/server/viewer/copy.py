@@ -8,10 +8,10 @@ language, and a body that a terminal could not be trusted with is fetched instea
 from __future__ import annotations
 
 import json
-import pprint
+import math
 import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanglass.server.viewer.attempt import as_text
 from spanglass.server.viewer.text import laid_out
@@ -137,7 +137,8 @@ def _headers(attempt: Attempt) -> Iterator[tuple[str, str]]:
     for name, value in attempt.request_headers.items():
         wanted = _HEADERS.fullmatch(name.lower()) or "REDACTED" in value
         if wanted and not _NOT_ASKED.fullmatch(name.lower()):
-            yield name, value
+            bearer = "Bearer " if name.lower() == "authorization" and _MASK.fullmatch(value) else ""
+            yield name, bearer + value
 
 
 def _pasteable(body: bytes | None) -> str | None:
@@ -170,11 +171,19 @@ def _python_body(text: str | None, body_url: str) -> list[str]:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return [f"body = {text!r}.encode()"]
-    return [f"body = json.dumps(\n{_indented(pprint.pformat(value, width=108, sort_dicts=False))}\n)"]
+    return [f"body = json.dumps({_python(value)})"]
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.split("\n"))
+def _python(value: Any, margin: str = "") -> str:
+    """A JSON value as a Python expression, over as many lines as it has members."""
+    inner = f"{margin}    "
+    if isinstance(value, dict) and value:
+        members = "".join(f"{inner}{key!r}: {_python(item, inner)},\n" for key, item in value.items())
+        return f"{{\n{members}{margin}}}"
+    if isinstance(value, list) and value:
+        members = "".join(f"{inner}{_python(item, inner)},\n" for item in value)
+        return f"[\n{members}{margin}]"
+    return f'float("{value}")' if isinstance(value, float) and not math.isfinite(value) else repr(value)
 
 
 def _one_line(text: str) -> str:

@@ -118,14 +118,6 @@ def view(  # noqa: PLR0913 - a message and its surroundings
     )
 
 
-def whole_text(message: ChatMessage) -> str:
-    """All that a message says, as one text: for its own page."""
-    texts = [message.reasoning_content or ""]
-    texts += [content_piece(part).text for part in _contents(message)]
-    texts += [f"{name_of(call)}({call_arguments(call)})" for call in message.tool_calls or ()]
-    return "\n\n".join(text for text in texts if text)
-
-
 def _parts(message: ChatMessage, room: Room, pairs: Pairs) -> Iterator[Part]:
     if message.reasoning_content:
         yield Part("reasoning", room.fold(message.reasoning_content), size=len(message.reasoning_content))

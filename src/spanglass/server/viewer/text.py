@@ -12,12 +12,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from spanglass.read.plain import plain
+from spanglass.read.plain import UNSAFE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MASKED = re.compile(r"\[REDACTED(?:: [^\]\n]{0,200})?\]|%5BREDACTED%5D")
+#: Characters that show nothing and may yet say something to a model: soft hyphen, fillers, zero-width space and
+#: joiners of words, tags, and the variation selectors that no emoji has.
+_UNSEEN = "\u00ad\u115f\u1160\u200b\u2060-\u2064\u3164\U000e0000-\U000e01ef"
+_ODD = re.compile(f"[{UNSAFE.pattern[1:-1]}{_UNSEEN}]")
+_REMARKABLE = re.compile(rf"{_ODD.pattern}+|\[REDACTED(?:: [^\]\n]{{0,200}})?\]|%5BREDACTED%5D")
+_MASK = Markup('<mark class="masked">'), Markup("</mark>")
+_SEEN = Markup('<span class="unseen">'), Markup("</span>")
+#: So many unseen characters in a row are shown one by one.
+_NUMBERED = 40
 #: A text up to so many characters is shown whole; of a longer one, so much before the fold.
 WHOLE, HEAD = 4000, 1600
 #: What one fold may hold, and all folds of a page together; what is over has a page of its own.
@@ -67,15 +75,24 @@ def shown(text: str) -> Markup:
         >>> shown("<b> [REDACTED]")
         Markup('&lt;b&gt; <mark class="masked">[REDACTED]</mark>')
     """
-    safe = plain(text)
-    if "REDACTED" not in safe:
-        return escape(safe)
+    text = text.replace("\r\n", "\n")
+    if "REDACTED" not in text and _ODD.search(text) is None:
+        return escape(text)
     pieces: list[Markup] = []
     end = 0
-    for match in _MASKED.finditer(safe):
-        pieces += [escape(safe[end : match.start()]), Markup('<mark class="masked">{}</mark>').format(match[0])]
+    for match in _REMARKABLE.finditer(text):
+        pieces += [escape(text[end : match.start()]), _remark(match[0])]
         end = match.end()
-    return Markup("").join([*pieces, escape(safe[end:])])
+    return Markup("").join([*pieces, escape(text[end:])])
+
+
+def _remark(found: str) -> Markup:
+    """A masked value as it stands, marked; unseen characters by their numbers."""
+    if "REDACTED" in found:
+        return _MASK[0] + escape(found) + _MASK[1]
+    numbers = "".join(f"\\u{{{ord(char):x}}}" for char in found[:_NUMBERED])
+    more = f" and {len(found) - _NUMBERED:,} more" if len(found) > _NUMBERED else ""
+    return _SEEN[0] + escape(numbers + more) + _SEEN[1]
 
 
 def laid_out(value: Any) -> str:
