@@ -42,7 +42,7 @@ def routes(reader: Callable[[], Reader], *, jaeger_url: str | None = None) -> li
     site = Site(reader, jaeger_url)
     pages = {
         "/": home.home,
-        "/traces/{trace_id}": group.trace,
+        "/traces/{trace_id:path}": group.trace,
         "/workflows/{workflow_id:path}": group.workflow,
         _SPAN: call.window,
         f"{_SPAN}/attempts": call.attempts,
@@ -54,7 +54,7 @@ def routes(reader: Callable[[], Reader], *, jaeger_url: str | None = None) -> li
         f"{_SPAN}/copy": call.copy,
         f"{_SPAN}/messages/{{index:int}}": call.message,
         f"{_SPAN}/answer/{{index:int}}": call.answer,
-        "/spans/{ref}": call.reference,
+        "/spans/{ref:path}": call.reference,
     }
     return [*(Route(path, _endpoint(site, page)) for path, page in pages.items()), asset.route(site.assets)]
 
