@@ -13,6 +13,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spanglass.read.plain import UNSAFE
 from spanglass.server.viewer.attempt import as_text
 from spanglass.server.viewer.text import laid_out
 
@@ -37,7 +38,6 @@ _HEADERS = re.compile(
     r"content-type|accept|authorization|(x-)?api-key|x-goog-api-key|.*-(version|beta|organization|project)"
 )
 _NOT_ASKED = re.compile(r"x-stainless-.*|user-agent|traceparent")
-_PASTE_HAZARD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Copy(NamedTuple):
@@ -146,7 +146,7 @@ def _pasteable(body: bytes | None) -> str | None:
     if body is None or len(body) > PASTED:
         return None
     text = as_text(body)
-    return None if text is None or _PASTE_HAZARD.search(text) else text
+    return None if text is None or UNSAFE.search(text) else text
 
 
 def _shell(text: str, key: str) -> str:
@@ -187,4 +187,4 @@ def _python(value: Any, margin: str = "") -> str:
 
 
 def _one_line(text: str) -> str:
-    return _PASTE_HAZARD.sub("", text).replace("\n", "").replace("\t", " ")
+    return UNSAFE.sub("", text).replace("\n", "").replace("\t", " ")

@@ -28,8 +28,10 @@ _SEEN = Markup('<span class="unseen">'), Markup("</span>")
 _NUMBERED = 40
 #: A text up to so many characters is shown whole; of a longer one, so much before the fold.
 WHOLE, HEAD = 4000, 1600
+#: What is shown of a text at least, on a page that has no room left.
+LEAST = 200
 #: What one fold may hold, and all folds of a page together; what is over has a page of its own.
-FOLD, PAGE = 200_000, 1_500_000
+FOLD, PAGE = 200_000, 3_000_000
 #: JSON up to so many characters is laid out.
 LAID_OUT = 300_000
 
@@ -56,12 +58,12 @@ class Room:
 
     def fold(self, text: str) -> Folded:
         """The text, folded if it is long; its rest only where there is room for it."""
-        if len(text) <= WHOLE and len(text) <= self.left:
+        if len(text) <= max(LEAST, min(WHOLE, self.left)):
             self.left -= len(text)
             return Folded(shown(text))
-        cut = _cut(text, HEAD)
-        more = len(text) - cut
-        head = shown(text[:cut])
+        cut = _cut(text, HEAD if self.left > HEAD else LEAST)
+        self.left -= cut
+        head, more = shown(text[:cut]), len(text) - cut
         if more > min(FOLD, self.left):
             return Folded(head, None, more)
         self.left -= more
