@@ -1,33 +1,37 @@
 """Where a text stands in other texts: as it is, or in pieces with something left out, put in or replaced.
 
-Invariant: a piece is a run of the same words in both, inside one text. What is certain (a run that is the whole text)
-is found through its rarest word, the rest through runs of three words; nothing is quadratic in the size of the texts.
+Invariant: a piece is a run of the same words in both, inside one text, and the pieces of a text are in the same order in
+both. What is certain (a run that is the whole text) is found through its rarest word; for the rest, runs of three words
+say about where to look, so nothing is quadratic in the size of the texts.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from spanglass.read.words import BORDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from spanglass.read.words import Lexicon
 
-#: So many words in a row begin a piece.
+#: So many words in a row say where to look, unless they stand in more places than `_COMMON`.
 SEED = 3
-#: A text up to so many words is also held, word by word, against where its rare words stand together.
-_SMALL = 60
-#: A word that stands in more places than this is not rare.
 _COMMON = 64
-#: So many of the places of a run of three are tried.
-_TRIED = 32
-#: A piece that stands away from the others counts from so many words on.
-_ALONE = 8
+#: Of a text up to so many words single words say it, too.
+_SMALL = 60
+#: A text up to so many words is compared word by word, a longer one run by run.
+_BY_WORDS = 400
+#: How many of the likeliest places are looked at; a run of three that stands there more often than that is passed over.
+_LOOKS, _TRIES = 3, 8
+#: What a word of others between two pieces costs, in words that the next piece must have for the two to belong together.
+_GAP = 1.0
 
 
 class Piece(NamedTuple):
@@ -38,32 +42,48 @@ class Piece(NamedTuple):
     length: int
 
 
+class Rarity:
+    """How much words tell of the text that they are of, where many are alike: the less, the more of them have the same.
+
+    Args:
+        texts: the letters of all that are looked for.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._having: Counter[str] = Counter()
+        for letters in texts:
+            seeds = {letters[at : at + SEED] for at in range(len(letters) - SEED + 1)}
+            self._having.update(seeds | set(letters))
+
+    def weigh(self, letters: str) -> float:
+        """The sum over the words: each counts as the rarest run of three that it is in, at most 1."""
+        if len(letters) < SEED:
+            return sum(self._weight(letter) for letter in letters)
+        runs = [self._weight(letters[at : at + SEED]) for at in range(len(letters) - SEED + 1)]
+        padded = [0.0] * (SEED - 1) + runs + [0.0] * (SEED - 1)
+        return sum(map(max, padded, padded[1:], padded[2:]))
+
+    def _weight(self, letters: str) -> float:
+        return 1 / max(1, self._having[letters])
+
+
 class Claims:
-    """Which words of an index are spoken for: a text that stands there whole is no trace of another that is like it."""
+    """Which words of an index are spoken for: a text that stands there is no trace of another that is like it."""
 
     def __init__(self, size: int) -> None:
-        self._owner = [0] * size
-        self._ranges = [(0, 0)]
+        self._taken = bytearray(size)
 
     def add(self, start: int, end: int) -> None:
-        """Words ``start`` to ``end`` belong together."""
-        self._owner[start:end] = [len(self._ranges)] * (end - start)
-        self._ranges.append((start, end))
+        """Words ``start`` to ``end`` are spoken for."""
+        self._taken[start:end] = b"\x01" * (end - start)
 
-    def fresh(self, piece: Piece) -> int:
-        """How many words of a piece nobody has claimed."""
-        return self._owner[piece.there : piece.there + piece.length].count(0)
+    def any(self, piece: Piece) -> bool:
+        """Whether a word of the piece is."""
+        return self._taken.find(1, piece.there, piece.there + piece.length) >= 0
 
-    def free(self, piece: Piece) -> Piece | None:
-        """The piece less the claims that it covers only in part; None if nothing is left that is its own."""
-        own, start, end = piece.own, piece.there, piece.there + piece.length
-        first, last = self._ranges[self._owner[start]], self._ranges[self._owner[end - 1]]
-        if self._owner[start] and (first[0] < start or first[1] > end):
-            own, start = own + min(first[1], end) - start, min(first[1], end)
-        if self._owner[end - 1] and (last[1] > end or last[0] < start):
-            end = max(last[0], start)
-        left = Piece(own, start, end - start)
-        return left if left.length > 0 and self.fresh(left) else None
+    def free(self, there: int) -> bool:
+        """Whether this word is not."""
+        return not self._taken[there]
 
 
 class Index:
@@ -105,13 +125,16 @@ class Index:
                     break
         return found
 
-    def pieces(self, letters: str, claims: Claims | None = None) -> list[Piece]:
-        """What of ``letters`` stands here in pieces that belong together, in the order of ``letters``."""
-        claims = Claims(len(self.letters)) if claims is None else claims
-        found = _together(list(self._runs(letters, claims)), len(letters))
-        if len(letters) <= _SMALL and matched(found) < len(letters):
-            found = max(found, self._by_words(letters, claims), key=matched)
-        return found
+    def pieces(self, letters: str, claims: Claims, rarity: Rarity) -> list[Piece]:
+        """What of ``letters`` stands here in pieces that belong together, where what tells most does, in its order."""
+
+        def worth(pieces: Iterable[Piece]) -> float:
+            return sum(rarity.weigh(letters[piece.own : piece.own + piece.length]) for piece in pieces)
+
+        align = self._by_words if len(letters) <= _BY_WORDS else self._by_runs
+        looks = self._looks(letters, claims, rarity)
+        found = (_together(list(align(letters, start, end, claims)), worth) for start, end in looks)
+        return self._stretched(letters, max(found, key=worth, default=[]))
 
     @cached_property
     def _places(self) -> dict[str, list[int]]:
@@ -129,44 +152,67 @@ class Index:
             found.setdefault(letters[place : place + SEED], []).append(place)
         return found
 
-    def _runs(self, letters: str, claims: Claims) -> Iterator[Piece]:
-        """The longest runs, left to right; where several places have one as long, the one next to the run before."""
-        at, follows = 0, 0
-        while at <= len(letters) - SEED:
-            places = self._seeds.get(letters[at : at + SEED], ())
-            runs = [Piece(at, place, self._length(letters, at, place)) for place in _near(places, follows)]
-            free = [piece for run in runs if (piece := claims.free(run)) is not None and piece.length >= SEED]
-            if free:
-                best = max(free, key=lambda piece: (piece.length, -abs(piece.there - follows)))
-                yield best
-                at, follows = best.own + best.length, best.there + best.length
-            else:
-                at += max((run.length for run in runs), default=1)
+    def _looks(self, letters: str, claims: Claims, rarity: Rarity) -> list[tuple[int, int]]:
+        """Where to look for pieces: the stretches of the index that most free seeds of the text point to."""
+        width = max(16, len(letters))
+        votes: dict[int, float] = {}
+        seeds = ((at, letters[at : at + SEED], self._seeds) for at in range(len(letters) - SEED + 1))
+        words = ((at, letter, self._places) for at, letter in enumerate(letters[: _SMALL + 1]))
+        for at, seed, known in chain(seeds, words if len(letters) <= _SMALL else ()):
+            places = known.get(seed, ())
+            if len(places) > _COMMON:
+                continue
+            for bucket in {(place - at) // width for place in places if claims.free(place)}:
+                votes[bucket] = votes.get(bucket, 0) + rarity.weigh(seed) / len(places)
+        sums = {bucket: votes[bucket] + votes.get(bucket + 1, 0) for bucket in votes}
+        best = sorted(sums, key=lambda bucket: (-sums[bucket], bucket))[:_LOOKS]
+        return [(max(0, bucket * width), (bucket + 2) * width + len(letters)) for bucket in best]
 
-    def _length(self, letters: str, at: int, place: int) -> int:
-        here, length = self.letters, SEED
+    def _by_words(self, letters: str, start: int, end: int, claims: Claims) -> Iterator[Piece]:
+        window = "".join(
+            letter if claims.free(place) else BORDER for place, letter in enumerate(self.letters[start:end], start)
+        )
+        for own, there, length in SequenceMatcher(None, letters, window, autojunk=False).get_matching_blocks()[:-1]:
+            yield Piece(own, start + there, length)
+
+    def _by_runs(self, letters: str, start: int, end: int, claims: Claims) -> list[Piece]:
+        """Run by run, the longest first, each that fits between those before it."""
+        runs: list[Piece] = []
+        reached: dict[int, int] = {}
+        for at in range(len(letters) - SEED + 1):
+            places = self._seeds.get(letters[at : at + SEED], [])
+            first, last = bisect_left(places, start), bisect_left(places, end)
+            for place in places[first:last] if last - first <= _TRIES else ():
+                if reached.get(place - at, 0) <= at and claims.free(place):
+                    run = self._run(letters, at, place)
+                    reached[place - at] = run.own + run.length
+                    runs.append(run)
+        found: list[Piece] = []
+        for run in sorted(runs, key=lambda run: (-run.length, run.own)):
+            at = bisect_left(found, run)
+            if (fitted := _fitted(run, found[at - 1 : at], found[at : at + 1])) is not None:
+                found.insert(at, fitted)
+        return found
+
+    def _run(self, letters: str, at: int, place: int, length: int = SEED) -> Piece:
+        """The whole run about words that are the same."""
+        here, back = self.letters, 0
+        while back < min(at, place) and letters[at - back - 1] == here[place - back - 1]:
+            back += 1
         rest = min(len(letters) - at, len(here) - place)
         while length < rest and letters[at + length] == here[place + length]:
             length += 1
-        return length
+        return Piece(at - back, place - back, back + length)
 
-    def _by_words(self, letters: str, claims: Claims) -> list[Piece]:
-        """Word by word, where most of the rare words stand together."""
-        width = max(8, len(letters) // 2)
-        votes: dict[int, int] = {}
-        for at, letter in enumerate(letters):
-            places = self._places.get(letter, ())
-            if len(places) <= _COMMON:
-                for bucket in {(place - at) // width + more for place in places for more in (0, -1)}:
-                    votes[bucket] = votes.get(bucket, 0) + 1
-        best = max(votes, key=lambda bucket: (votes[bucket], -bucket), default=None)
-        if best is None or votes[best] * 3 < len(letters):
-            return []
-        start = max(0, best * width)
-        window = self.letters[start : start + 2 * width + len(letters)]
-        same = SequenceMatcher(None, letters, window, autojunk=False).get_matching_blocks()[:-1]
-        pieces = (claims.free(Piece(own, start + there, length)) for own, there, length in same)
-        return [piece for piece in pieces if piece is not None]
+    def _stretched(self, letters: str, pieces: list[Piece]) -> list[Piece]:
+        """The pieces made longer by words that are the same and spoken for, such as a title that is a sentence's start."""
+        found: list[Piece] = []
+        for number, (own, there, length) in enumerate(pieces):
+            before = found[-1] if found else Piece(0, 0, 0)
+            run = self._run(letters, own, there, length)
+            fitted = _fitted(run, [before], pieces[number + 1 : number + 2])
+            found.append(Piece(own, there, length) if fitted is None else fitted)
+        return found
 
 
 def matched(pieces: Iterable[Piece]) -> int:
@@ -174,19 +220,32 @@ def matched(pieces: Iterable[Piece]) -> int:
     return sum(piece.length for piece in pieces)
 
 
-def _near(places: Sequence[int], follows: int) -> list[int]:
-    """The places next to where the run before ended, and the first ones."""
-    if len(places) <= _TRIED:
-        return list(places)
-    middle = bisect_left(places, follows)
-    return sorted({*places[max(0, middle - 2) : middle + _TRIED // 2], *places[: _TRIED // 2]})
+def _fitted(run: Piece, before: Sequence[Piece], after: Sequence[Piece]) -> Piece | None:
+    """What of a run lies behind one piece and before another, in both texts; None if that is less than a seed."""
+    own, there, length = run
+    for piece in before:
+        skip = max(0, piece.own + piece.length - own, piece.there + piece.length - there)
+        own, there, length = own + skip, there + skip, length - skip
+    for piece in after:
+        length = min(length, piece.own - own, piece.there - there)
+    return Piece(own, there, length) if length >= min(SEED, run.length) else None
 
 
-def _together(pieces: list[Piece], size: int) -> list[Piece]:
-    """The pieces about the longest one, and those long enough to stand alone."""
+def _together(pieces: list[Piece], worth: Callable[[Sequence[Piece]], float]) -> list[Piece]:
+    """Of pieces in order those about the most telling one that are worth the words of others between them."""
     if not pieces:
         return pieces
-    longest = max(pieces, key=lambda piece: piece.length)
-    reach = size // 2 + 20
-    shift = longest.there - longest.own
-    return [piece for piece in pieces if piece.length >= _ALONE or abs(piece.there - piece.own - shift) <= reach]
+    anchor = max(range(len(pieces)), key=lambda at: worth(pieces[at : at + 1]))
+    first = _reach(pieces[anchor::-1], lambda near, far: near.there - far.there - far.length)
+    last = _reach(pieces[anchor:], lambda near, far: far.there - near.there - near.length)
+    return pieces[anchor - first : anchor + last + 1]
+
+
+def _reach(pieces: Sequence[Piece], gap: Callable[[Piece, Piece], int]) -> int:
+    """How many pieces away from the first one it is worth to go."""
+    best, reach, worth = 0.0, 0, 0.0
+    for steps in range(1, len(pieces)):
+        worth += pieces[steps].length - _GAP * gap(pieces[steps - 1], pieces[steps])
+        if worth > best:
+            best, reach = worth, steps
+    return reach

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from spanglass.read.alignment import Claims, Index, Piece, matched
+from spanglass.read.alignment import Claims, Index, Piece, Rarity, matched
 from spanglass.read.fate import Leaf, Spot
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 _PLACES = 10
 #: From so many words on a leaf keeps its words from others.
 _CLAIMS = 3
-#: A piece of so many words is a trace of its leaf, however long that is; of these so many are nobody else's.
-_TRACE, _FRESH = 8, 4
-#: The share of a leaf that has to be there otherwise; of one of fewer words than `_FEW`, where each is a lot, more.
-_LEAST, _LEAST_OF_FEW, _FEW = 0.5, 0.75, 5
-#: So few words at an end, with others in their place, were replaced and not cut.
+#: So many words that no other leaf has are a trace of one, however long that is.
+_TRACE = 6
+#: Otherwise this share of its words has to be there, most of `_FEW` of them in a row; of one of fewer words more.
+_LEAST, _LEAST_OF_FEW, _FEW = 0.3, 0.75, 5
+#: So few words at an end, with any others in their place, were replaced and not cut.
 _REPLACED = 2
 #: A mark for what was left out, and how many words it has at most.
 _MARK, _MARK_WORDS = re.compile(r"\u2026|\.{3}|truncat|omitted|elided|snip|\bmore\b", re.IGNORECASE), 8
@@ -80,6 +81,7 @@ class _Prompt:
         self._index = index
         self._lexicon = lexicon
         self._claims = Claims(len(index.letters))
+        self._rarity = Rarity(())
 
     def at_once(self, sought: _Sought) -> Leaf | None:
         """The fate of a leaf that is whole, too short to tell or surely missing; None if it may be there in pieces."""
@@ -118,12 +120,13 @@ class _Prompt:
 
     def in_pieces(self, lost: Sequence[_Sought]) -> Iterator[tuple[int, Leaf]]:
         """The fates of leaves that are nowhere whole: who finds most of itself is first, and keeps what it found."""
+        self._rarity = Rarity(sought.letters for sought in lost)
         waiting = [(*self._trace(sought), sought) for sought in lost]
         queue = [(-score, sought.number, pieces, sought) for score, pieces, sought in waiting]
         heapq.heapify(queue)
         while queue:
             _, number, pieces, sought = heapq.heappop(queue)
-            if any(self._claims.free(piece) != piece for piece in pieces):
+            if any(map(self._claims.any, pieces)):
                 score, pieces = self._trace(sought)
                 if queue and -score > queue[0][0]:
                     heapq.heappush(queue, (-score, number, pieces, sought))
@@ -132,18 +135,18 @@ class _Prompt:
 
     def _trace(self, sought: _Sought) -> tuple[float, list[Piece]]:
         """What there is of a leaf, if it is enough to be no chance, and which share of it that is."""
-        pieces, size = self._index.pieces(sought.letters, self._claims), len(sought.letters)
-        found = matched(pieces)
-        fresh = sum(self._claims.fresh(piece) for piece in pieces)
-        enough = found >= size * (_LEAST_OF_FEW if size < _FEW else _LEAST) and fresh >= min(_CLAIMS, found)
-        trace = any(piece.length >= _TRACE for piece in pieces) and fresh >= _FRESH
-        return (found / size, pieces) if enough or trace else (0.0, [])
+        letters, weigh = sought.letters, self._rarity.weigh
+        pieces = self._index.pieces(letters, self._claims, self._rarity)
+        told = sum(weigh(letters[piece.own : piece.own + piece.length]) for piece in pieces)
+        longest = max((piece.length for piece in pieces), default=0)
+        least = _LEAST_OF_FEW if len(letters) < _FEW else _LEAST
+        enough = matched(pieces) >= least * len(letters) and longest >= min(_FEW, len(letters)) - 1
+        return (told / weigh(letters), pieces) if enough or told >= _TRACE else (0.0, [])
 
     def _fate(self, sought: _Sought, pieces: list[Piece]) -> Leaf:
         if not pieces:
             return sought.fared("missing", score=0.0)
-        for piece in pieces:
-            self._claims.add(piece.there, piece.there + piece.length)
+        self._claims.add(pieces[0].there, pieces[-1].there + pieces[-1].length)
         cut, changed = self._losses(sought, pieces)
         score = round(matched(pieces) / len(sought.letters), 4)
         starts, ends = sought.words.starts, sought.words.ends
@@ -163,21 +166,29 @@ class _Prompt:
         for before, piece in pairwise(pieces):
             left_out = piece.own - before.own - before.length
             between = piece.there - before.there - before.length
-            if between == 0 or self._is_mark(before.there + before.length, between):
+            if between == 0 or self._is_mark(before.there + before.length - 1, piece.there):
                 cut += left_out
             else:
                 changed += max(left_out, min(abs(between), len(sought.letters)))
-        head, tail = pieces[0].own, len(sought.letters) - pieces[-1].own - pieces[-1].length
-        for words, is_cut in ((head, self._begins(pieces[0])), (tail, self._ends(sought, pieces[-1]))):
-            cut, changed = (cut + words, changed) if words > _REPLACED or is_cut else (cut, changed + words)
+        first, last = pieces[0], pieces[-1]
+        own, there = last.own + last.length, last.there + last.length
+        head, tail = sought.letters[: first.own], sought.letters[own:]
+        near_head = self._index.letters[max(0, first.there - len(head)) : first.there]
+        near_tail = self._index.letters[there : there + len(tail)]
+        for words, near, border in (
+            (head, near_head, self._begins(first)),
+            (tail, near_tail, self._ends(sought, last)),
+        ):
+            cut, changed = (cut, changed + len(words)) if not border and _alike(words, near) else (cut + len(words), changed)
         return cut, changed
 
-    def _is_mark(self, there: int, words: int) -> bool:
-        """Whether words stand there to say that something was left out."""
-        if not 0 < words <= _MARK_WORDS:
+    def _is_mark(self, before: int, after: int) -> bool:
+        """Whether what stands between two words only says that something was left out."""
+        message, _, start = self._index.stretch(before, 1)
+        there, end, _ = self._index.stretch(after, 1)
+        if there != message or not 0 < after - before - 1 <= _MARK_WORDS:
             return False
-        message, start, end = self._index.stretch(there, words)
-        return _MARK.search(self._index.texts[message][max(0, start - _NEAR) : end + _NEAR]) is not None
+        return _MARK.search(self._index.texts[message], start, end) is not None
 
     def _begins(self, piece: Piece) -> bool:
         """Whether nothing stands before a piece that could be another text in place of its leaf's."""
@@ -193,10 +204,17 @@ class _Prompt:
         following, own = re.search(r"\w+", rest), piece.own + piece.length
         if following is None or own >= len(sought.letters):
             return False
-        return sought.text[sought.words.starts[own] : sought.words.ends[own]].startswith(following[0])
+        word = sought.text[sought.words.starts[own] : sought.words.ends[own]]
+        return word.casefold().startswith(following[0].casefold())
 
     def _spots(self, found: Iterator[tuple[int, int]]) -> tuple[Spot, ...]:
         return tuple(Spot(*self._index.stretch(place, length)) for place, length in found)
+
+
+def _alike(letters: str, others: str) -> bool:
+    """Whether words may have been replaced by others: few were, or some of them are still there."""
+    same = sum((Counter(letters) & Counter(others)).values())
+    return len(letters) <= _REPLACED or same * 3 >= len(letters)
 
 
 def _spelling(value: Scalar) -> str:

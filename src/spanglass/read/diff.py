@@ -179,7 +179,7 @@ def _changed(before: Sequence[ChatMessage], after: Sequence[ChatMessage], was: i
 
 
 def _opcodes(old: list[str], new: list[str], shift: int = 0) -> Iterator[tuple[bool, int, int, int, int]]:
-    """difflib's stretches, whether each is the same in both, counted from ``shift`` on."""
+    """The stretches that difflib finds, whether each is the same in both, counted from ``shift`` on."""
     for kind, left, right, low, high in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         yield kind == "equal", left + shift, right + shift, low + shift, high + shift
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from spanglass.read.alignment import Index, Piece, matched
+from spanglass.read.alignment import Claims, Index, Piece, Rarity, matched
 from spanglass.read.leaf import leaves
 from spanglass.read.window import text_of
 from spanglass.read.words import Lexicon
@@ -103,7 +103,7 @@ class Sources:
 
     def _near(self, letters: str) -> Iterator[Origin]:
         by_source: dict[int, list[Piece]] = {}
-        for piece in self._index.pieces(letters):
+        for piece in self._index.pieces(letters, Claims(len(self._index.letters)), Rarity(())):
             number, _, _ = self._index.stretch(piece.there, piece.length)
             by_source.setdefault(number, []).append(piece)
         for number, pieces in by_source.items():

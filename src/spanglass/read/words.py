@@ -77,7 +77,7 @@ class Lexicon:
             found = ""
         elif raw[0] == "&" or "\\" in raw:
             plain = html.unescape(raw) if raw[0] == "&" else _unescaped(raw)
-            found = "" if plain == raw else self.read(plain).letters
+            found = "" if plain == raw else self.read(f" {plain}").letters
         else:
             found = self._letter(raw)
         self._known[raw] = found
