@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Bodies up to so many bytes are pasted; a shell takes no longer argument (Linux: 128 KiB).
 PASTED = 100_000
 #: In which variable the viewer's own token is.
-_TOKEN_VARIABLE = "SPANGLASS_SERVER_TOKEN"
+_GUARD = "SPANGLASS_SERVER_TOKEN"
 _KEYS = {
     "openai": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
@@ -102,7 +102,7 @@ def as_curl(attempt: Attempt, key: str, exact: Bytes, *, stream: bool = False) -
     lines += [f"  -H {_shell(f'{name}: {value}', key)}" for name, value in _headers(attempt)]
     if text is None:
         lines.append("  --data-binary @-")
-        token = f" -H 'Authorization: Bearer '\"${_TOKEN_VARIABLE}\"" if exact.guarded else ""
+        token = f" -H 'Authorization: Bearer '\"${_GUARD}\"" if exact.guarded else ""
         lines[0] = f"curl -sf{token} {shlex.quote(exact.url)} | {lines[0]}"
     else:
         lines.append(f"  --data-binary {shlex.quote(text)}")
@@ -170,7 +170,7 @@ def _literal(text: str, key: str) -> str:
 
 def _python_body(text: str | None, exact: Bytes) -> list[str]:
     if text is None:
-        token = f', headers={{"Authorization": "Bearer " + os.environ["{_TOKEN_VARIABLE}"]}}' if exact.guarded else ""
+        token = f', headers={{"Authorization": "Bearer " + os.environ["{_GUARD}"]}}' if exact.guarded else ""
         return [f"body = httpx.get({exact.url!r}{token}).raise_for_status().content  # the exact bytes"]
     try:
         value = json.loads(text)
