@@ -68,7 +68,7 @@ def main() -> None:
 def pictures(calls: list[Summary]) -> Iterator[Picture]:
     """All pictures: the first call was turned away once, the last has the longest window."""
     first, last = calls[0], calls[-1]
-    yield Picture("trace", f"/traces/{last.trace_id}", 400)
+    yield Picture("trace", f"/traces/{last.trace_id}", 440)
     yield Picture("window", f"/spans/{last.ref}", 820)
     yield Picture("window-dark", f"/spans/{last.ref}", 820, dark=True)
     yield Picture("window-narrow", f"/spans/{last.ref}", 780, width=390)
@@ -88,7 +88,7 @@ def take(browser: Browser, base: str, picture: Picture) -> None:
     file = TO / f"{picture.name}.png"
     page.screenshot(path=file)
     context.close()
-    print(f"{file.relative_to(ROOT)}: {file.stat().st_size:,} bytes")
+    sys.stdout.write(f"{file.relative_to(ROOT)}: {file.stat().st_size:,} bytes\n")
 
 
 @contextmanager
