@@ -44,6 +44,11 @@ REQUEST_HEADERS = [
 ]
 
 
+def noise(size: int, *, seed: int = 1) -> bytes:
+    """Bytes that nothing compresses, the same each time."""
+    return random.Random(seed).randbytes(size)  # noqa: S311 - no secret
+
+
 def facts(**values: Any) -> CallFacts:
     told: dict[str, Any] = {
         "name": "chat gpt-4o",
