@@ -65,3 +65,11 @@ def test_parts_and_calls_of_unknown_shape_are_shown_as_json() -> None:
 def test_a_long_text_that_is_no_base64_stays_whole() -> None:
     text = "many words " * 100
     assert compact([text]) == f'["{text}"]'
+
+
+def test_a_part_whose_type_is_no_text_is_shown_as_data() -> None:
+    message = ChatMessage.as_user([{"type": ["image"]}, {"type": {}, "text": "said"}])
+    assert [(piece.kind, piece.text) for piece in pieces(message)] == [
+        ("data", '{"type": ["image"]}'),
+        ("text", "said"),
+    ]

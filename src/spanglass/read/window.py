@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from spanglass.model.record import Record
 
 _BASE64 = re.compile(r"(data:[^,]{1,200},)?[A-Za-z0-9+/_=\r\n-]{400,}")
-_MEDIA_TYPES = frozenset(
-    {"image", "image_url", "input_image", "input_audio", "audio", "video", "file", "input_file", "document"}
-)
+#: A tuple: what a part says of its type may be anything, a list too.
+_MEDIA_TYPES = ("image", "image_url", "input_image", "input_audio", "audio", "video", "file", "input_file", "document")
 _TEXT_KEYS = ("text", "refusal", "thinking")
 
 
