@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -96,6 +96,7 @@ def asked() -> TestClient:
     return TestClient(Starlette(routes=routes(given_reader)), raise_server_exceptions=True)
 
 
+@settings(deadline=None)  # a whole server answers
 @given(records, jsons)
 def test_any_record_has_all_its_pages(asked: TestClient, record: Record, body: bytes) -> None:
     before = Record(TRACE, SPANS[1], format=record.format, attempts=(Attempt(1, "POST", "", 0, request_body=body),))
