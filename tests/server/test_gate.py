@@ -164,3 +164,9 @@ def test_what_is_stored_comes_out_as_json_and_never_as_a_page(sidecar: Sidecar) 
     sidecar.send(traces(span({"gen_ai.system": hostile, "gen_ai.prompt": hostile}, name=hostile)))
     answer = sidecar.get(PATH, headers={"accept": "text/html"})
     assert (answer.headers["content-type"], answer.json()["name"]) == ("application/json", hostile)
+
+
+def test_a_store_that_only_sends_on_is_none_to_serve(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, store="otlp+http://secret@127.0.0.1:4319")
+    with pytest.raises(ConfigurationError, match=r"cannot serve 'otlp\+http://127\.0\.0\.1:4319'.*give it --store"):
+        ServerConfig(settings)

@@ -104,6 +104,13 @@ def step(index: int, **data: object) -> StepEntry:
     return StepEntry(TRACE, SPAN, index, Step(f"step-{index}", dict(data), T0 + index, 7))
 
 
+def log_event(number: int, content: str, at: int = 0) -> EnvelopeEntry:
+    """A log event of the span: a message."""
+    told = {"name": "gen_ai.user.message", "attributes": {}, "body": {"content": content}, "time": at}
+    body = json.dumps({"attributes": {}, "events": [told], "status": {}}).encode()
+    return EnvelopeEntry(TRACE, SPAN, None, "", "svc", "lib", T0 + at, T0 + at, body, number, 1)
+
+
 def upstream(value: object) -> UpstreamEntry:
     return UpstreamEntry(TRACE, SPAN, body=json.dumps(value).encode())
 
