@@ -54,7 +54,7 @@ def test_what_was_lost_is_shown_first(patent: Settings, command: Callable[..., E
         "",
         "CUT  1   in the prompt in part",
         "    claims[0].text  75 % arrived, in message 0 (user)",
-        "      lost: iron, thereby damping vibration.",
+        "      lost: iron, thereby damping vibration",
         "",
         "TOO SHORT TO TELL  2   would be anywhere by chance",
         "    claims[0].no, ok",

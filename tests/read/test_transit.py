@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from read.planted import PLANTED, figures, plant
 from spanglass.model.message import ChatMessage
-from spanglass.model.record import Record
+from spanglass.model.record import Attempt, Record
 from spanglass.read.transit import FATES, Leaf, Spot, transit
 
 if TYPE_CHECKING:
@@ -120,6 +120,30 @@ def test_the_tools_are_part_of_the_prompt_and_come_after_the_messages() -> None:
     assert [role for role, _ in found.texts] == ["user", "tools"]
 
 
+def test_the_request_itself_is_looked_through_where_its_format_is_not_read() -> None:
+    body = json.dumps({"inputs": CLAIM}).encode()
+    record = handed([CLAIM], attempts=(Attempt(1, "POST", "https://model", 0, request_body=body),), format="opaque")
+    found = transit(record)
+    assert [leaf.fate for leaf in found.leaves] == ["whole"]
+    assert [role for role, _ in found.texts] == ["request"]
+
+
+def test_without_a_prompt_nothing_is_said() -> None:
+    found = transit(handed([CLAIM]))
+    assert (found.texts, found.leaves) == ((), ())
+
+
+@pytest.mark.parametrize("handed_as", ["data:image/png;base64,{}", "{}"])
+def test_a_picture_is_found_where_the_text_of_a_message_only_names_it(handed_as: str) -> None:
+    picture, other = "iVBORw0K" * 100, "R0lGODlh" * 100
+    part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}
+    messages = (ChatMessage.as_user("Look:"), ChatMessage.as_user([part]))
+    upstream = {"seen": handed_as.format(picture), "unseen": other}
+    seen, unseen = transit(Record("0" * 32, "0" * 16, messages=messages, upstream_context=upstream)).leaves
+    assert (seen.fate, seen.how, seen.spots[0].message) == ("whole", "exact", 1)
+    assert unseen.fate == "missing"
+
+
 def test_the_counts_have_every_fate_and_what_was_lost_comes_by_how_bad_it_is() -> None:
     upstream = {"a": CLAIM, "b": OTHER, "ok": True, "title": "Pump with housing"}
     found = transit(handed(upstream, f"{CLAIM[:50]}…\n\nPump with housing"))
@@ -156,7 +180,7 @@ WORDS = st.lists(st.sampled_from(VOCABULARY), max_size=30)
 
 @given(st.lists(WORDS.map(" ".join), max_size=8), st.lists(WORDS.map(" ".join), max_size=4))
 def test_any_leaf_has_one_fate_and_what_was_kept_and_lost_make_it_up(leaves: list[str], prompt: list[str]) -> None:
-    found = transit(handed(leaves, *prompt))
+    found = transit(handed(leaves, "", *prompt))
     assert [leaf.path for leaf in found.leaves] == [f"[{number}]" for number in range(len(leaves))]
     for leaf, text in zip(found.leaves, leaves, strict=True):
         assert leaf.fate in FATES
@@ -165,7 +189,7 @@ def test_any_leaf_has_one_fate_and_what_was_kept_and_lost_make_it_up(leaves: lis
         if leaf.fate in ("cut", "altered"):
             assert len(leaf.spots) == len(leaf.kept)
             parts = sorted([*leaf.kept, *leaf.lost])
-            assert "".join(text[start:end] for start, end in parts) == text
+            assert "".join(text[start:end] for start, end in parts).replace(" ", "") == text.replace(" ", "")
         for spot, (start, end) in zip(leaf.spots, leaf.kept, strict=False):
             assert found.texts[spot.message][1][spot.start : spot.end] == text[start:end]
 

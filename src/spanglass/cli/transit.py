@@ -48,9 +48,9 @@ def run(args: argparse.Namespace, output: Output) -> int:
     with reader_of(args, output) as reader:
         try:
             found = transit_of(reader, find_call(reader, args.call))
+            origins = None if args.sentence is None else found.origins(args.sentence)
         finally:
             output.note(reader.notes)
-    origins = None if args.sentence is None else found.origins(args.sentence)
     if args.json:
         output.json(found.to_dict() if origins is None else [origin.to_dict() for origin in origins])
     else:

@@ -50,7 +50,8 @@ def previous_call(reader: Reader, call: Summary) -> Summary:
 def transit_of(reader: Reader, call: Summary) -> Transit:
     """What of a call's upstream context reached its prompt, with the answers of the calls before it as sources.
 
-    A workflow of very many calls is looked through only as far back as `EARLIER`, and `Reader.notes` says so.
+    The calls before it are read when `Transit.origins` is first asked. A workflow of very many calls is looked through
+    only as far back as `EARLIER`, and `Reader.notes` says so.
 
     Raises:
         NotFound: it was pruned meanwhile.
@@ -60,7 +61,7 @@ def transit_of(reader: Reader, call: Summary) -> Transit:
     before = earlier_calls(reader, record, EARLIER + 1)
     if len(before) > EARLIER:
         reader.notes.append(f"only the latest {EARLIER} calls before this one are looked at for where a text came from")
-    return transits.transit(record, earlier=[reader.read(found) for found in before[:EARLIER]])
+    return transits.transit(record, earlier=(reader.read(found) for found in before[:EARLIER]))
 
 
 def transit(call: str | Record) -> Transit:

@@ -16,7 +16,7 @@ from spanglass.read.window import text_of
 from spanglass.read.words import Lexicon
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from spanglass.model.record import Record
     from spanglass.read.fate import How
@@ -69,21 +69,27 @@ class Sources:
 
     Args:
         record: the call, with its upstream context.
-        earlier: the calls before it, whose answers may have gone into its prompt.
+        earlier: the calls before it, whose answers may have gone into its prompt; gone through when first asked for.
     """
 
-    def __init__(self, record: Record, earlier: Sequence[Record]) -> None:
+    def __init__(self, record: Record, earlier: Iterable[Record]) -> None:
+        self._record = record
+        self._earlier = earlier
         self._lexicon = Lexicon()
-        self._sources = [
-            _Source("upstream", record, leaf.path, leaf.value)
-            for leaf in leaves(record.upstream_context)
+
+    @cached_property
+    def _sources(self) -> list[_Source]:
+        upstream = [
+            _Source("upstream", self._record, leaf.path, leaf.value)
+            for leaf in leaves(self._record.upstream_context)
             if isinstance(leaf.value, str)
         ]
-        self._sources += [
+        answers = [
             _Source("output", call, f"output[{number}]", text_of(message))
-            for call in sorted(earlier, key=lambda call: call.started_at)
+            for call in sorted(self._earlier, key=lambda call: call.started_at)
             for number, message in enumerate(call.output)
         ]
+        return upstream + answers
 
     @cached_property
     def _index(self) -> Index:

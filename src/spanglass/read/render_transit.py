@@ -49,8 +49,7 @@ def render_transit(transit: Transit, terminal: Terminal, *, full: bool = False) 
     place = "/".join(part for part in (transit.workflow_id, transit.step_name) if part)
     terminal.line((place or "a call", "bold"), ("  span ", "dim"), transit.ref.partition("/")[2])
     if not transit.leaves:
-        terminal.line(("no upstream context is recorded for this call", WARNING))
-        terminal.line("name it where the step begins: spanglass.step(name, upstream=value)", indent=2)
+        _nothing(terminal, transit)
         return
     told = [f"{count:,} {_NAMES.get(fate, fate)}" for fate, count in transit.counts.items() if count]
     style = WARNING if transit.lost else "green"
@@ -61,6 +60,14 @@ def render_transit(transit: Transit, terminal: Terminal, *, full: bool = False) 
             terminal.gap()
             terminal.line((f"{title}  ", colour), f"{len(found):,}", (f"   {meaning}", "dim"))
             _named(page, found) if fate in ("short", "whole") else _lost(page, transit, found)
+
+
+def _nothing(terminal: Terminal, transit: Transit) -> None:
+    if not transit.texts:
+        terminal.line(("the prompt of this call is not in its record, so nothing can be looked for in it", WARNING))
+        return
+    terminal.line(("no upstream context is recorded for this call", WARNING))
+    terminal.line("name it where the step begins: spanglass.step(name, upstream=value)", indent=2)
 
 
 def _named(page: Page, leaves: Sequence[Leaf]) -> None:
@@ -93,7 +100,7 @@ def _text(page: Page, transit: Transit, leaf: Leaf) -> None:
         shown = transit.texts[first.message][1][first.start : last.end]
         write_edits(page, edits(value[leaf.kept[0][0] : leaf.kept[-1][1]], shown), indent=6)
     for start, end in leaf.lost:
-        instead, lost = _instead(transit, leaf, start), value[start:end].strip()
+        instead, lost = _instead(transit, leaf, start), value[start:end].strip(" \t\r\n,;:.")
         if leaf.fate == "altered" and start > 0 and end < len(value):
             continue
         if any(character.isalnum() for character in lost):
