@@ -7,13 +7,19 @@ host may hold on to its response for long.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from spanglass.capture.exchange import header_of
 from spanglass.guard import Boundary
+from spanglass.model.record import ErrorInfo
 from spanglass.wire.base import ResponseView
+from spanglass.wire.glance import has_last_event, may_tell_error
 from spanglass.wire.read import read_response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spanglass.capture.call import Call
     from spanglass.capture.exchange import Incoming, Outgoing
     from spanglass.model.record import State
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 _RECORD = Boundary("attempt.record")
 _ANSWER = Boundary("attempt.read_response")
 _UNREAD = ResponseView()
+_HTTP_ERROR = 400
 
 
 class Attempt:
@@ -54,7 +61,7 @@ class Attempt:
         """The head of the answer is here."""
         self.status = status
         self.head = headers
-        self.content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+        self.content_type = header_of(headers, "content-type")
 
     def streams(self) -> None:
         """The answer will arrive in pieces. A span that is another's may end before it has; so it is told now."""
@@ -63,30 +70,40 @@ class Attempt:
 
     def end(self, incoming: Incoming | None, error: BaseException | None = None, state: State | None = None) -> None:
         """The exchange is over: with an answer, whole or cut, or with an error, or dropped (``state``)."""
-        if self.ended:
+        if self.ended_at:
             return
         self.ended_at = incoming.ended_at if incoming is not None else time.time_ns()
         if incoming is not None and incoming.status is not None:
             self.answered(incoming.status, incoming.headers)
             self.first_byte_ns = incoming.first_byte_ns
-        with _RECORD:
+        try:
             state = self.call.end_attempt(self, incoming, error, state)
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _RECORD.took(fault)
         self.call.attempt_ended(self, error, state)
 
     def body_sent(self, body: bytes) -> None:
         """A request body that the host generated has now left; ``body`` is all of it."""
         self.call.late_body(self, body)
 
-    def view(self) -> ResponseView:
-        """The answer as its wire format reads; read once."""
-        if self._view is None:
-            self._view = _UNREAD
-            if self.masked_body is not None:
-                with _ANSWER:
-                    self._view = read_response(
-                        self.call.format, self.masked_body, content_type=self.content_type, status=self.status or 0
-                    )
-        return self._view
+    @property
+    def is_good(self) -> bool:
+        """An answer came, and its status is no error's."""
+        return self.status is not None and self.status < _HTTP_ERROR
+
+    def told_error(self) -> ErrorInfo | None:
+        """The error that the answer reports: by its status, or in a body that a good status came with."""
+        if self.is_good and not may_tell_error(self.masked_body or b"", self.content_type):
+            return None
+        error = self._read().error
+        return error if error is not None or self.is_good else ErrorInfo(str(self.status or ""), "")
+
+    def reading(self) -> Callable[[], ResponseView]:
+        """What reads the answer, later, without holding on to the attempt."""
+        view, body = self._view, self.masked_body or b""
+        if view is not None:
+            return lambda: view
+        return partial(read_response, self.call.format, body, content_type=self.content_type, status=self.status or 0)
 
     def release(self) -> None:
         """Lets go of what may be large; the host may hold on to the response for long."""
@@ -95,20 +112,32 @@ class Attempt:
 
     def is_at_end(self) -> bool:
         """What has arrived holds its format's own last event, be it an error."""
-        view = self.view()
+        if has_last_event(self.masked_body or b""):
+            return True
+        view = self._read()
         return view.complete or view.error is not None
+
+    def _read(self) -> ResponseView:
+        """The answer as its wire format reads; read once."""
+        if self._view is None:
+            view = _UNREAD
+            if self.masked_body is not None:
+                with _ANSWER:
+                    view = self.reading()()
+            self._view = view
+        return self._view
 
     def event_attributes(self, error: BaseException | None) -> dict[str, Any]:
         """What the attempt's event says."""
         attributes: dict[str, Any] = {}
-        if self.ended:
+        if self.ended_at:
             attributes["duration_ms"] = (self.ended_at - self.started_at) / 1e6
         if self.status is not None:
             attributes["status"] = self.status
         if error is not None:
             attributes["error.type"] = type(error).__qualname__
-        retry_after = next((value for name, value in self.head if name.lower() == "retry-after"), None)
-        if retry_after is not None:
+        retry_after = header_of(self.head, "retry-after")
+        if retry_after:
             attributes["retry_after"] = retry_after
         return attributes
 

@@ -9,36 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from spanglass.capture.attempt import Attempt
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
-from spanglass.model.record import ErrorInfo
 from spanglass.place import current_place
-from spanglass.span.callspan import Answer, CallSpan
-from spanglass.wire.base import RequestView, ResponseView
+from spanglass.span.callspan import CallSpan, Ending
+from spanglass.wire.glance import Head, read_head
 from spanglass.wire.read import read_request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from opentelemetry.context import Context
 
     from spanglass.capture.exchange import Incoming, Outgoing
     from spanglass.capture.session import Session
-    from spanglass.model.record import State
+    from spanglass.model.entry import Entry
+    from spanglass.model.record import ErrorInfo, State
     from spanglass.place import Place
     from spanglass.span.attributes import Attributes
     from spanglass.wire.route import Route
 
-_VIEW = Boundary("call.read_request")
+_HEAD = Boundary("call.read_head")
 _SPAN = Boundary("call.span")
 _RECORD = Boundary("call.record")
-_HTTP_ERROR = 400
-_EMPTY_REQUEST = RequestView()
-_EMPTY_RESPONSE = ResponseView()
+_NO_HEAD = Head()
 
 
 class Server(NamedTuple):
@@ -57,27 +55,42 @@ class Call:
         started_at: ns since the epoch.
         server: where it goes.
         request: its masked body, as far as there is one.
+        context: OpenTelemetry's, in which it begins.
         scoped: a client says when it returns or fails.
     """
 
     def __init__(
-        self, session: Session, route: Route, started_at: int, server: Server, request: bytes | None, *, scoped: bool
+        self,
+        session: Session,
+        route: Route,
+        started_at: int,
+        server: Server,
+        request: bytes | None,
+        context: Context,
+        *,
+        scoped: bool,
     ) -> None:
         self._session = session
         self._route = route
-        self._pid = os.getpid()
-        self._once = threading.Lock()
+        self._process = _process
         self._scoped = scoped
         self._attempts: list[Attempt] = []
         self._attempt_count = 0
         self._redactions = 0
         self._missing: list[str] = []
-        self._view = _EMPTY_REQUEST
+        self._held: AttemptEntry | None = None
+        self._size = 0
+        self._head = _NO_HEAD
         if request is not None:
-            with _VIEW:
-                self._view = read_request(route.format, request)
-        place = current_place()
-        self._span = self._begin_span(started_at, server, place)
+            try:
+                self._head = read_head(route.format, request)
+            except Exception as fault:  # noqa: BLE001 - the boundary
+                _HEAD.took(fault)
+        #: Its wire format.
+        self.format = route.format
+        place = current_place(context)
+        #: Its span.
+        self.span = self._begin_span(started_at, server, place, context)
         self._facts = self._call_facts(started_at, place)
         session.open_calls[id(self)] = self
 
@@ -86,16 +99,6 @@ class Call:
         """How many HTTP exchanges it has made so far."""
         return self._attempt_count
 
-    @property
-    def span(self) -> CallSpan:
-        """Its span."""
-        return self._span
-
-    @property
-    def format(self) -> str:
-        """Its wire format."""
-        return self._route.format
-
     def begin_attempt(self, outgoing: Outgoing, masked: Masked | None) -> Attempt:
         """Writes the request ahead; when this returns, it may leave the process."""
         if self._attempts:
@@ -103,26 +106,36 @@ class Call:
         self._attempt_count = number = self._attempt_count + 1
         attempt = Attempt(self, number, outgoing)
         self._attempts.append(attempt)
-        self._session.recorder.append(self._request(attempt, masked or Masked(None)))
+        masked = masked or Masked(None)
+        self._record(self._request(attempt, masked))
         if number == 1:
-            with _SPAN:
-                self._span.describe_request(self._view.messages, self._view.options)
+            self._size = len(masked.body or b"")
+            try:
+                self.span.describe_request(partial(read_request, self.format, masked.body or b""))
+            except Exception as fault:  # noqa: BLE001 - the boundary
+                _SPAN.took(fault)
         return attempt
 
     def late_body(self, attempt: Attempt, body: bytes) -> None:
         """Records a request body that was not at hand when the request left."""
         masked = self._session.recorder.mask(body, "application/json", f"{attempt.path}.request_body")
-        self._session.recorder.append(self._request(attempt, masked))
+        self._record(self._request(attempt, masked))
+
+    def _record(self, *entries: Entry) -> None:
+        """Writes ahead what was held back, and then ``entries``, in one piece."""
+        held, self._held = self._held, None
+        self._session.recorder.append(*entries if held is None else (held, *entries))
 
     def _request(self, attempt: Attempt, masked: Masked) -> RequestEntry:
         recorder, outgoing = self._session.recorder, attempt.outgoing
         headers, in_headers = recorder.mask_headers(outgoing.headers)
         url, in_url = recorder.mask_url(outgoing.url)
         redactions = in_headers + in_url + masked.redactions
-        self._note(redactions, masked.missing)
+        self._redactions += redactions
+        self._missing += masked.missing
         return RequestEntry(
-            trace_id=self._span.trace_id,
-            span_id=self._span.span_id,
+            trace_id=self.span.trace_id,
+            span_id=self.span.span_id,
             call=self._facts,
             number=attempt.number,
             method=outgoing.method,
@@ -137,7 +150,7 @@ class Call:
     def scope_returned(self) -> None:
         """The SDK gave its result to the caller; an answer that still streams ends the call later."""
         self._scoped = False
-        if all(attempt.ended for attempt in self._attempts):
+        if all([attempt.ended_at for attempt in self._attempts]):  # noqa: C419 - a generator is one frame more
             self._finish(None, self._attempts[-1] if self._attempts else None)
 
     def scope_failed(self, error: BaseException) -> None:
@@ -161,13 +174,9 @@ class Call:
                 attempt.end(None, None, "abandoned")
         self._finish(None, None, "abandoned")
 
-    def _note(self, redactions: int, missing: Sequence[str]) -> None:
-        self._redactions += redactions
-        self._missing += missing
-
-    def _begin_span(self, started_at: int, server: Server, place: Place | None) -> CallSpan:
+    def _begin_span(self, started_at: int, server: Server, place: Place | None, context: Context) -> CallSpan:
         route = self._route
-        model = self._view.model or route.model
+        model = self._head.model or route.model
         attributes: Attributes = {"gen_ai.operation.name": route.operation}
         if route.provider:
             attributes["gen_ai.provider.name"] = route.provider
@@ -177,20 +186,21 @@ class Call:
             attributes["server.address"] = server.host
         if server.port:
             attributes["server.port"] = server.port
-        if self._view.stream:
+        if self._head.stream:
             attributes["gen_ai.request.stream"] = True
         if place is not None and place.workflow_id:
             attributes["spanglass.workflow"] = place.workflow_id
         if place is not None and place.step_name:
             attributes["spanglass.step"] = place.step_name
         name = f"{route.operation} {model}" if model else route.operation
-        policy = self._session.span_policy()
-        return CallSpan(
-            self._session.tracer(), name, started_at, attributes, content=policy.content, limit=policy.limit
-        )
+        session = self._session
+        tracer = session.tracer()
+        content, limit = session.span_policy()
+        mask_all = session.attributes.mask_all
+        return CallSpan(tracer, name, started_at, attributes, context, content=content, limit=limit, mask_all=mask_all)
 
     def _call_facts(self, started_at: int, place: Place | None) -> CallFacts:
-        span = self._span
+        span = self.span
         return CallFacts(
             name=span.name,
             started_at=span.started_at if span.adopted else started_at,
@@ -200,60 +210,58 @@ class Call:
             workflow_id=place.workflow_id if place else None,
             step_name=place.step_name if place else None,
             step_attempt=place.step_attempt if place else None,
-            format=self._route.format,
+            format=self.format,
             provider=self._route.provider,
             operation=self._route.operation,
-            request_model=self._view.model or self._route.model,
+            request_model=self._head.model or self._route.model,
         )
 
     def _finish(self, error: BaseException | None, last: Attempt | None, state: State | None = None) -> None:
-        if os.getpid() != self._pid or not self._once.acquire(blocking=False):
+        if self._process is not _process or self._session.open_calls.pop(id(self), None) is None:
             return
-        self._session.open_calls.pop(id(self), None)
         ended_at = time.time_ns()
-        view, info = _EMPTY_RESPONSE, None
         answered = last if last is not None and last.status is not None else None
-        if answered is not None:
-            view = answered.view()
+        info = answered.told_error() if answered is not None and error is None else None
         if error is not None:
             info = self._session.recorder.mask_error(error)
             state = state or _state_of(error)
-        elif view.error is not None or (answered is not None and (answered.status or 0) >= _HTTP_ERROR):
-            info = view.error or ErrorInfo(str(answered.status if answered else ""), "")
+        elif info is not None:
             state = "error" if state in (None, "done") else state
-        with _RECORD:
-            self._session.recorder.append(self._outcome(state or "done", info, view, ended_at))
-        with _SPAN:
-            self._span.finish(self._answer(state or "done", info, view, ended_at), error)
+        try:
+            self._record(self._outcome(state or "done", info, ended_at))
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _RECORD.took(fault)
+        try:
+            self._tell(self._ending(state or "done", info, ended_at), error, answered)
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _SPAN.took(fault)
         if answered is not None:
             answered.release()
         self._attempts = []  # they know the call: without the cycle all of it goes at once, not when the GC comes by
 
-    def _outcome(self, state: State, info: ErrorInfo | None, view: ResponseView, ended_at: int) -> OutcomeEntry:
+    def _tell(self, ending: Ending, error: BaseException | None, answered: Attempt | None) -> None:
+        read = None if answered is None else answered.reading()
+        self.span.finish(ending, error, read)
+        if self.span.late is not None:
+            size = self._size + len(answered.masked_body or b"" if answered is not None else b"")
+            self._session.backlog.add(self.span.late, size)
+
+    def _outcome(self, state: State, info: ErrorInfo | None, ended_at: int) -> OutcomeEntry:
         unsent = () if self._attempts else ("attempts: the request never left the process",)
         return OutcomeEntry(
-            trace_id=self._span.trace_id,
-            span_id=self._span.span_id,
+            trace_id=self.span.trace_id,
+            span_id=self.span.span_id,
             call=self._facts,
             state=state,
             ended_at=ended_at,
             error=info,
-            response_model=view.response_model,
-            response_id=view.response_id,
-            finish_reasons=list(view.finish_reasons),
-            usage=view.usage,
             missing=list(unsent),
         )
 
-    def _answer(self, state: State, info: ErrorInfo | None, view: ResponseView, ended_at: int) -> Answer:
-        return Answer(
+    def _ending(self, state: State, info: ErrorInfo | None, ended_at: int) -> Ending:
+        return Ending(
             state=state,
             error=info,
-            output=view.output,
-            response_model=view.response_model,
-            response_id=view.response_id,
-            finish_reasons=view.finish_reasons,
-            usage=view.usage,
             attempts=len(self._attempts),
             redactions=self._redactions,
             complete=not self._missing,
@@ -274,7 +282,7 @@ class Call:
             complete = incoming.complete
             missing += incoming.missing
         if incoming is not None and incoming.body is not None:
-            masked = recorder.mask(incoming.body, attempt.content_type, f"{attempt.path}.response_body")
+            masked = recorder.mask(incoming.body, attempt.content_type, f"attempts[{attempt.number - 1}].response_body")
             attempt.masked_body = masked.body
             missing += masked.missing
             redactions += masked.redactions
@@ -283,32 +291,50 @@ class Call:
                 complete, state = True, None
             if not complete:
                 missing.append(f"{attempt.path}.response_body: {_cut(error, state)} after {len(incoming.body):,} bytes")
-        self._note(redactions, missing)
-        recorder.append(
-            AttemptEntry(
-                trace_id=self._span.trace_id,
-                span_id=self._span.span_id,
-                number=attempt.number,
-                status=attempt.status,
-                ended_at=attempt.ended_at,
-                complete=complete,
-                headers=headers,
-                first_byte_ns=attempt.first_byte_ns,
-                error=recorder.mask_error(error) if error is not None else None,
-                redactions=redactions,
-                missing=missing,
-                body=attempt.masked_body,
-            )
+        self._redactions += redactions
+        self._missing += missing
+        self._held = AttemptEntry(
+            trace_id=self.span.trace_id,
+            span_id=self.span.span_id,
+            number=attempt.number,
+            status=attempt.status,
+            ended_at=attempt.ended_at,
+            complete=complete,
+            headers=headers,
+            first_byte_ns=attempt.first_byte_ns,
+            error=recorder.mask_error(error) if error is not None else None,
+            redactions=redactions,
+            missing=missing,
+            format=self.format,
+            body=attempt.masked_body,
         )
+        if self._scoped and not (complete and attempt.is_good):
+            self._record()  # what follows may take long: the SDK waits, and tries again
         self.show_attempt(attempt, error)
         return state
 
     def show_attempt(self, attempt: Attempt, error: BaseException | None = None) -> None:
         """Puts the attempt's event on the span, once."""
-        if not attempt.shown:
-            attempt.shown = True
-            with _SPAN:
-                self._span.add_attempt(attempt.number, attempt.started_at, attempt.event_attributes(error))
+        if attempt.shown:
+            return
+        attempt.shown = True
+        try:
+            self.span.add_attempt(attempt.number, attempt.started_at, attempt.event_attributes(error))
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _SPAN.took(fault)
+
+
+#: Stands for this process; a forked child has one of its own.
+_process = object()
+
+
+def _after_fork_in_child() -> None:
+    global _process  # noqa: PLW0603 - once a process
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _cut(error: BaseException | None, state: State | None) -> str:

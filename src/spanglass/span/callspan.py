@@ -1,32 +1,37 @@
 """The span of one call: begun or adopted, described within bounds, and ended once.
 
 Invariant: a span that was adopted keeps its name, status and end; only what is ours is added to it, and only while it
-is recording. Without a recording span the call still has ids, its own, under which its record is found.
+is recording. Without a recording span the call still has ids, its own, under which its record is found. Nothing is read
+here: what bodies say is read when the span says it (`spanglass.span.late`).
 """
 
 from __future__ import annotations
 
 import os
 import random
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanglass.span import events
-from spanglass.span.adopt import adoptable_span
-from spanglass.span.attributes import request_attributes, usage_attributes
+from spanglass.span.adopt import is_adoptable
+from spanglass.span.attributes import request_attributes, response_attributes
+from spanglass.span.late import Said
 from spanglass.span.preview import excerpt, instructions_preview, messages_preview
-from spanglass.span.sink import set_attributes
+from spanglass.span.sink import late_on, say_now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanContext, Tracer
 
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
     from spanglass.span.attributes import Attributes
+    from spanglass.span.late import Event, Late, MaskAll
 
 _STATUS_TEXT_LIMIT = 1_000
 _SYSTEM_ROLES = frozenset({"system", "developer"})
@@ -36,16 +41,47 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)  # else all children give their calls the same ids
 
 
-class Answer(NamedTuple):
-    """What the span says of how a call ended."""
+class Question(Protocol):
+    """What a span says of a request, once it is read; `spanglass.wire.base.RequestView` is one."""
+
+    @property
+    def messages(self) -> Sequence[ChatMessage]:
+        """What the model was given."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The other keys of the body."""
+
+
+class Answer(Protocol):
+    """What a span says of an answer, once it is read; `spanglass.wire.base.ResponseView` is one."""
+
+    @property
+    def output(self) -> Sequence[ChatMessage]:
+        """One message a choice."""
+
+    @property
+    def response_model(self) -> str | None:
+        """The model that answered."""
+
+    @property
+    def response_id(self) -> str | None:
+        """The provider's id of the answer."""
+
+    @property
+    def finish_reasons(self) -> Sequence[str]:
+        """Why each choice ended."""
+
+    @property
+    def usage(self) -> Usage:
+        """The token counts that the provider reported."""
+
+
+class Ending(NamedTuple):
+    """How a call ended, as far as its span says so. Times are ns since the epoch, or ns from the attempt's start."""
 
     state: State
     error: ErrorInfo | None
-    output: Sequence[ChatMessage]
-    response_model: str | None
-    response_id: str | None
-    finish_reasons: Sequence[str]
-    usage: Usage
     attempts: int
     redactions: int
     complete: bool
@@ -61,100 +97,125 @@ class CallSpan:
         name: ``{operation} {model}``.
         started_at: ns since the epoch.
         attributes: what is known before the call leaves (a sampler sees it).
+        context: OpenTelemetry's, in which the call begins.
         content: whether messages may go on the span.
         limit: bytes of a preview, or None for whole messages.
+        mask_all: masks what the span says late.
     """
 
     def __init__(
-        self, tracer: Tracer, name: str, started_at: int, attributes: Attributes, *, content: bool, limit: int | None
+        self,
+        tracer: Tracer,
+        name: str,
+        started_at: int,
+        attributes: Attributes,
+        context: Context,
+        *,
+        content: bool,
+        limit: int | None,
+        mask_all: MaskAll,
     ) -> None:
         self._content = content
         self._limit = limit
         self._message_count = 0
-        found = adoptable_span()
-        self.adopted = found is not None
-        current = trace.get_current_span().get_span_context()
-        self.span: Span = found or tracer.start_span(
-            name, kind=SpanKind.CLIENT, attributes=cast("dict[str, Any]", attributes), start_time=started_at
-        )
-        self.name = str(getattr(self.span, "name", name)) if self.adopted else name
-        self.started_at = int(getattr(self.span, "start_time", None) or started_at) if self.adopted else started_at
-        self.trace_id, self.span_id = _own_ids(self.span, current)
-        parent = (
-            getattr(self.span, "parent", None) if self.span.is_recording() else (current if current.is_valid else None)
-        )
-        self.parent_span_id = None if parent is None else trace.format_span_id(parent.span_id)
-        self.service = _service_name(self.span)
+        current = trace.get_current_span(context)
+        self.adopted = current is not trace.INVALID_SPAN and is_adoptable(current)
+        span = current if self.adopted else _begin(tracer, name, started_at, attributes, context)
+        self.span: Span = span
+        self.name, self.started_at = name, started_at
+        parent: SpanContext | None = current.get_span_context()
+        recording = span.is_recording()
+        self.trace_id, self.span_id = _own_ids(span, recording=recording, parent=parent)
+        self.late: Late | None = late_on(span, mask_all) if recording else None
+        self._begun: Attributes = {} if self.adopted else attributes
+        self._attempts: list[Event] = []
+        if self.adopted:
+            self.name = str(getattr(span, "name", name))
+            self.started_at = int(getattr(span, "start_time", None) or started_at)
+            parent = getattr(span, "parent", None)
+        self.parent_span_id = None if parent is None or not parent.is_valid else trace.format_span_id(parent.span_id)
+        self.service = _service_name(span)
 
     @property
     def ref(self) -> str:
         """What finds the record: ``trace_id/span_id``."""
         return f"{self.trace_id}/{self.span_id}"
 
-    def describe_request(self, messages: Sequence[ChatMessage], options: dict[str, Any]) -> None:
-        """Says what the model was given."""
-        span = self.span
-        if not span.is_recording():
-            return
-        self._message_count = len(messages)
-        attributes: Attributes = {"spanglass.ref": self.ref}
-        if not self.adopted:
-            attributes.update(request_attributes(options))
-        if self._content:
-            system = [message for message in messages if message.role in _SYSTEM_ROLES]
-            others = [message for message in messages if message.role not in _SYSTEM_ROLES] if system else messages
-            place = f"spanglass://{self.ref}#"
-            if others:
-                attributes["gen_ai.input.messages"] = messages_preview(others, self._limit)
-                attributes["gen_ai.input.messages_ref"] = f"{place}messages"
-            if system:
-                attributes["gen_ai.system_instructions"] = instructions_preview(system, self._limit)
-                attributes["gen_ai.system_instructions_ref"] = f"{place}messages"
-        set_attributes(span, attributes)
-        if self._content:
-            events.emit_input(span, messages, self.started_at, whole=self._limit is None)
+    def describe_request(self, read: Callable[[], Question]) -> None:
+        """Says what the model was given, which ``read`` gives."""
+        if self.span.is_recording():
+            self._say(partial(self._of_request, read))
 
     def add_attempt(self, number: int, started_at: int, attributes: dict[str, Any]) -> None:
-        """Says how one HTTP exchange went."""
-        if self.span.is_recording():
-            events.emit_attempt(self.span, number, {"number": number, **attributes}, started_at)
+        """Says how one HTTP exchange went: when the call ends, or at once on a span that may end before."""
+        self._attempts += events.attempt_events(number, {"number": number, **attributes}, started_at)
+        if self.adopted and self.span.is_recording():
+            self._say(self._of_attempts)
 
-    def finish(self, answer: Answer, error: BaseException | None) -> None:
-        """Says how the call ended, and ends the span unless it is another's."""
+    def finish(self, ending: Ending, error: BaseException | None, read: Callable[[], Answer] | None) -> None:
+        """Says how the call ended and what was answered, which ``read`` gives; ends the span unless it is another's."""
         span = self.span
         if span.is_recording():
-            set_attributes(span, self._answer_attributes(answer))
-            if self._content and answer.output:
-                events.emit_output(span, answer.output, self._message_count, answer.ended_at, whole=self._limit is None)
-            if answer.error is not None and not self.adopted:
-                self._fail(answer.error, error)
+            self._say(partial(self._of_answer, ending, read), last=True)
+            if ending.error is not None and not self.adopted:
+                self._fail(ending.error, error)
         if not self.adopted:
-            span.end(answer.ended_at)
+            span.end(ending.ended_at)
 
-    def _answer_attributes(self, answer: Answer) -> Attributes:
+    def _say(self, saying: Callable[[], Said], *, last: bool = False) -> None:
+        if self.late is not None:
+            self.late.add(saying, last=last)
+        else:
+            say_now(self.span, saying())
+
+    def _of_attempts(self) -> Said:
+        attempts, self._attempts = self._attempts, []
+        return Said({}, attempts)
+
+    def _of_request(self, read: Callable[[], Question]) -> Said:
+        attributes: Attributes = {**self._begun, "spanglass.ref": self.ref}
+        request = read()
+        messages = request.messages
+        self._message_count = len(messages)
+        if not self.adopted:
+            attributes.update(request_attributes(request.options))
+        if not self._content:
+            return Said(cast("dict[str, Any]", attributes))
+        system = [message for message in messages if message.role in _SYSTEM_ROLES]
+        others = [message for message in messages if message.role not in _SYSTEM_ROLES] if system else messages
+        place = f"spanglass://{self.ref}#"
+        if others:
+            attributes["gen_ai.input.messages"] = messages_preview(others, self._limit)
+            attributes["gen_ai.input.messages_ref"] = f"{place}messages"
+        if system:
+            attributes["gen_ai.system_instructions"] = instructions_preview(system, self._limit)
+            attributes["gen_ai.system_instructions_ref"] = f"{place}messages"
+        told = events.input_events(messages, self.started_at, whole=self._limit is None)
+        return Said(cast("dict[str, Any]", attributes), told)
+
+    def _of_answer(self, ending: Ending, read: Callable[[], Answer] | None) -> Said:
         attributes: Attributes = {
-            "spanglass.state": answer.state,
-            "spanglass.attempts": answer.attempts,
-            "spanglass.complete": answer.complete,
+            **self._begun,
+            "spanglass.state": ending.state,
+            "spanglass.attempts": ending.attempts,
+            "spanglass.complete": ending.complete,
         }
-        if answer.redactions:
-            attributes["spanglass.redactions"] = answer.redactions
-        if self._content and answer.output:
-            preview = messages_preview(answer.output, self._limit, answer.finish_reasons)
-            attributes["gen_ai.output.messages"] = preview
-            attributes["gen_ai.output.messages_ref"] = f"spanglass://{self.ref}#output"
-        if self.adopted:
-            return attributes
-        attributes.update(usage_attributes(answer.usage))
-        if answer.response_model:
-            attributes["gen_ai.response.model"] = answer.response_model
-        if answer.response_id:
-            attributes["gen_ai.response.id"] = answer.response_id
-        if answer.finish_reasons:
-            attributes["gen_ai.response.finish_reasons"] = tuple(answer.finish_reasons)
-        if answer.first_byte_ns is not None:
-            attributes["gen_ai.response.time_to_first_chunk"] = answer.first_byte_ns / 1e9
-        return attributes
+        if ending.redactions:
+            attributes["spanglass.redactions"] = ending.redactions
+        if ending.first_byte_ns is not None and not self.adopted:
+            attributes["gen_ai.response.time_to_first_chunk"] = ending.first_byte_ns / 1e9
+        told = [*self._of_attempts().events]
+        if read is not None:
+            answer = read()
+            if not self.adopted:
+                attributes.update(response_attributes(answer))
+            if self._content and answer.output:
+                preview = messages_preview(answer.output, self._limit, answer.finish_reasons)
+                attributes["gen_ai.output.messages"] = preview
+                attributes["gen_ai.output.messages_ref"] = f"spanglass://{self.ref}#output"
+                whole = self._limit is None
+                told += events.output_events(answer.output, self._message_count, ending.ended_at, whole=whole)
+        return Said(cast("dict[str, Any]", attributes), told)
 
     def _fail(self, info: ErrorInfo, error: BaseException | None) -> None:
         self.span.set_attribute("error.type", info.type)
@@ -163,15 +224,49 @@ class CallSpan:
             self.span.record_exception(error)
 
 
-def _own_ids(span: Span, parent: trace.SpanContext) -> tuple[str, str]:
+def _begin(tracer: Tracer, name: str, started_at: int, attributes: Attributes, context: Context) -> Span:
+    """A span of our own. Attributes are given to it at once only where a sampler may look at them."""
+    looked_at = attributes if _looks(getattr(tracer, "sampler", None)) else None
+    return tracer.start_span(
+        name, context, SpanKind.CLIENT, cast("dict[str, Any] | None", looked_at), start_time=started_at
+    )
+
+
+def _looks(sampler: Any) -> bool:
+    """Whether a sampler may look at attributes; the SDK's own do not."""
+    global _incurious  # noqa: PLW0603 - the SDK is imported by whoever has a tracer of it
+    if sampler is _incurious:
+        return False
+    from opentelemetry.sdk.trace import sampling
+
+    own = (sampling.StaticSampler, sampling.TraceIdRatioBased)
+    parts = vars(sampler).values() if type(sampler) is sampling.ParentBased else (sampler,)
+    if not all(type(part) in own for part in parts):
+        return True
+    _incurious = sampler
+    return False
+
+
+_incurious: Any = object()
+
+
+def _own_ids(span: Span, *, recording: bool, parent: SpanContext | None) -> tuple[str, str]:
     """The span's ids; where there is no span of its own (no SDK, or one that only passes its parent on), new ones."""
     context = span.get_span_context()
-    own = context.is_valid and (span.is_recording() or context.span_id != parent.span_id)
-    trace_id = context.trace_id if context.is_valid else _random.getrandbits(128) or 1
-    span_id = context.span_id if own else _random.getrandbits(64) or 1
-    return trace.format_trace_id(trace_id), trace.format_span_id(span_id)
+    trace_id, span_id = context.trace_id, context.span_id
+    if not recording:
+        own = context.is_valid and (parent is None or span_id != parent.span_id)
+        trace_id = trace_id if context.is_valid else _random.getrandbits(128) or 1
+        span_id = span_id if own else _random.getrandbits(64) or 1
+    return f"{trace_id:032x}", f"{span_id:016x}"
 
 
 def _service_name(span: Span) -> str:
+    global _service  # noqa: PLW0603 - of the resource that was asked for last, which is nearly always the same
     resource = getattr(span, "resource", None)
-    return str(resource.attributes.get("service.name", "")) if resource is not None else ""
+    if resource is not _service[0]:
+        _service = (resource, str(resource.attributes.get("service.name", "")) if resource is not None else "")
+    return _service[1]
+
+
+_service: tuple[Any, str] = (None, "")

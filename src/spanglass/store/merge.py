@@ -10,10 +10,12 @@ Invariant: any order and any repetition of a span's entries, in any number of ba
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from spanglass.model.entry import (
     ENTRY_TYPES,
@@ -32,7 +34,7 @@ from spanglass.store import piece
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from spanglass.model.entry import Entry
+    from spanglass.model.entry import AnswerFacts, Entry
     from spanglass.model.step import Step
 
 SpanEntry: TypeAlias = "RequestEntry | AttemptEntry | OutcomeEntry | EnvelopeEntry | UpstreamEntry | StepEntry"
@@ -84,14 +86,14 @@ def part_of(entry: Entry) -> tuple[Key, Part, bytes | None]:
     if isinstance(entry, StepEntry):
         number = entry.index
         if entry.body is None and entry.step.data:
-            entry = replace(entry, body=_encode_data(entry.step.data), step=replace(entry.step, data={}))
+            entry = replace(entry, body=_encode_data(entry.step.data), step=replace_fields(entry.step, data={}))
     body = None if isinstance(entry, OutcomeEntry) else entry.body
     bare = entry if isinstance(entry, OutcomeEntry) or body is None else replace(entry, body=None)
     key = Key(entry.kind, number)
     try:
         meta = msgspec.json.encode(bare)
     except UnicodeEncodeError:  # a lone surrogate, as Python makes them of file names and arguments
-        meta = json.dumps(asdict(bare), ensure_ascii=False).encode("utf-8", "replace")
+        meta = json.dumps(msgspec.to_builtins(bare), ensure_ascii=False).encode("utf-8", "replace")
         bare = read_part(entry.kind, meta, None, 0).entry
     if body is None:
         return key, Part(bare, meta), None
@@ -152,7 +154,7 @@ def _rank(part: Part) -> tuple[Any, ...]:
     if isinstance(entry, OutcomeEntry):
         knows = (_PRECEDENCE.get(entry.state, _FINAL), -entry.ended_at)
     elif isinstance(entry, AttemptEntry):
-        knows = (entry.complete, entry.ended_at)
+        knows = (entry.complete, entry.ended_at, entry.answer is not None)
     return (part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
 
 
@@ -188,7 +190,7 @@ def _facts(parts: Parts) -> CallFacts | None:
     told = [cast("RequestEntry | OutcomeEntry", parts[key].entry).call for _, _, key in ordered]
     if not told:
         return None
-    return CallFacts(**{item.name: _first_said(told, item.name) for item in fields(CallFacts)})
+    return CallFacts(**{name: _first_said(told, name) for name in CallFacts.__struct_fields__})
 
 
 def _first_said(told: list[CallFacts], name: str) -> Any:
@@ -198,19 +200,30 @@ def _first_said(told: list[CallFacts], name: str) -> Any:
 
 def _told_head(facts: CallFacts, parts: Parts, *, owner_gone: bool) -> dict[str, Any]:
     """A call that we saw. An envelope adds only what it alone knows."""
-    head: dict[str, Any] = {item.name: getattr(facts, item.name) for item in fields(CallFacts) if item.name != "owner"}
+    head: dict[str, Any] = {name: getattr(facts, name) for name in CallFacts.__struct_fields__ if name != "owner"}
     envelope = parts[ENVELOPE].entry if ENVELOPE in parts else None
     if isinstance(envelope, EnvelopeEntry):
         for name in ("name", "service", "parent_span_id"):
             head[name] = head[name] or getattr(envelope, name)
     outcome = parts[OUTCOME].entry if OUTCOME in parts else None
     if isinstance(outcome, OutcomeEntry):
-        for name in ("state", "ended_at", "error", "response_model", "response_id", "usage"):
+        for name in ("state", "ended_at", "error"):
             head[name] = getattr(outcome, name)
-        head["finish_reasons"] = tuple(outcome.finish_reasons)
+        answer = _last_answer(parts)
+        if answer is not None:
+            for name in ("response_model", "response_id", "usage"):
+                head[name] = getattr(answer, name)
+            head["finish_reasons"] = tuple(answer.finish_reasons)
     if head.get("state", "started") == "started":
         head["state"] = "killed" if owner_gone else "started"
     return head
+
+
+def _last_answer(parts: Parts) -> AnswerFacts | None:
+    """What the answer of the last attempt that had one says of itself."""
+    ordered = sorted((key for key in parts if key.kind == "attempt"), reverse=True)
+    answers = (cast("AttemptEntry", parts[key].entry).answer for key in ordered)
+    return next((answer for answer in answers if answer is not None), None)
 
 
 def _envelope_head(parts: Parts, load: Load) -> dict[str, Any]:
@@ -318,7 +331,7 @@ def _attempt(number: int, parts: Parts, body: Load) -> Attempt:
     )
     if answer is None:
         return attempt
-    return replace(
+    return replace_fields(
         attempt,
         status=answer.status,
         response_headers=_join_headers(answer.headers),
@@ -341,7 +354,7 @@ def _join_headers(headers: list[tuple[str, str]]) -> dict[str, str]:
 def _step(key: Key, parts: Parts, body: Load) -> Step:
     step = cast("StepEntry", parts[key].entry).step
     data = _json(body(key))
-    return replace(step, data={**step.data, **data}) if isinstance(data, dict) else step
+    return replace_fields(step, data={**step.data, **data}) if isinstance(data, dict) else step
 
 
 def _json(body: bytes | None) -> Any:
