@@ -108,6 +108,7 @@ class Made:
         whole = last and status == 200
         body = self.response if whole else b'{"error": {"type": "rate_limit", "message": "slow down"}}'
         headers = [("content-type", "application/json"), *([] if whole else [("retry-after", "1")])]
+        usage = Usage(self.input_tokens, 7) if self.state == "done" else Usage()
         return AttemptEntry(
             self.trace_id,
             self.span_id,
