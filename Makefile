@@ -6,7 +6,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-newest lint format types imports docs bench wheel pins changelog clean distclean
+.PHONY: help demo test test-newest lint format types imports docs bench backends wheel pins changelog clean distclean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -51,6 +51,9 @@ docs: $(VENV)/.dev-ready ## build the documentation into docs/_build/html, warni
 bench: $(VENV)/.test-ready ## measure what spanglass costs, beside the budgets (ARGS=--quick is faster)
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+backends: ## build the real Jaeger and the real Collector into .backends/bin, for the end-to-end tests (needs Go)
+	@backends/build
+
 wheel: $(VENV)/.dev-ready ## build the wheel and the source distribution into dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation
@@ -69,8 +72,8 @@ clean: ## remove what the other targets made, except the environment
 	rm -rf dist build docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean ## remove the environment too
-	rm -rf $(VENV) $(VENV)-newest
+distclean: clean ## remove the environment and the backends too
+	rm -rf $(VENV) $(VENV)-newest .backends
 
 # The environment.
 
