@@ -6,15 +6,17 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-newest lint format types imports docs bench backends wheel pins changelog clean distclean
+.PHONY: help demo up down test test-newest lint format types imports docs bench backends wheel pins changelog clean distclean
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Test processes; more of them than processors make nothing faster.
 WORKERS ?= auto
-# Further arguments for the tool behind test, docs, bench and changelog, such as ARGS='-k redact'.
+# Further arguments for the tool behind test, docs, bench, changelog, up and down, such as ARGS='-k redact'.
 ARGS ?=
+# `make COMPOSE='podman compose' up` works as well.
+COMPOSE ?= docker compose
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +52,16 @@ docs: $(VENV)/.dev-ready ## build the documentation into docs/_build/html, warni
 
 bench: $(VENV)/.test-ready ## measure what spanglass costs, beside the budgets (ARGS=--quick is faster)
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+up: ## run Collector, Jaeger and the sidecar in containers, on this machine's loopback address only
+	@touch .env && chmod 600 .env && grep -q '^SPANGLASS_SERVER_TOKEN=.' .env || \
+	  printf 'SPANGLASS_SERVER_TOKEN=%s\n' "$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" >>.env
+	$(COMPOSE) up --build --detach --wait $(ARGS)
+	@echo "up: Jaeger is at http://localhost:16686, the context windows at http://localhost:8088 (the token they ask for"
+	@echo "    once is in .env); programs send to the Collector at http://localhost:4318"
+
+down: ## stop what `make up` started; the data stays (ARGS=--volumes forgets it)
+	$(COMPOSE) down $(ARGS)
 
 backends: ## build the real Jaeger and the real Collector into .backends/bin, for the end-to-end tests (needs Go)
 	@backends/build
