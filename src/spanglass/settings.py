@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -82,6 +82,7 @@ class Settings:
     journal_max_bytes: int = GiB
     max_body_bytes: int = 64 * MiB
     retention: Retention = NO_RETENTION
+    server_token: str = field(default="", repr=False)
     problems: tuple[str, ...] = ()
 
     @classmethod
@@ -334,6 +335,13 @@ OPTIONS: tuple[Option, ...] = (
         "an age, a size or both",
         "",
         "pruned while draining, such as `7d`, `10GB` or `7d,10GB`",
+    ),
+    Option(
+        "server_token",
+        str,
+        "16 characters or more",
+        "",
+        "what requests to `spanglass serve` have to bring; needed wherever it listens to more than this machine",
     ),
 )
 

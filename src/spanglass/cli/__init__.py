@@ -11,14 +11,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from spanglass.cli import doctor, ls, run, show, trace
+from spanglass.cli import doctor, ls, run, serve, show, trace
 from spanglass.cli.exits import Exit, code_of, message_of
 from spanglass.cli.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (run, ls, show, trace, doctor)
+COMMANDS = (run, ls, show, trace, serve, doctor)
 
 
 class UsageError(Exception):

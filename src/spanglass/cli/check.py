@@ -44,6 +44,7 @@ _ENTRY_POINTS = {
 _CANARY = b'{"note": "sk-proj-Zx9Qm4Lr7Tn2Vb8Wk5Hc1Yd6Jf3Gs0Pa", "api_key": "canary-value"}'
 _OTLP = ("otlp", "otlp_proto_grpc", "otlp_proto_http")
 _CONNECT_S = 0.5
+_SECRET = frozenset({"server_token"})
 
 
 class Check(NamedTuple):
@@ -159,7 +160,8 @@ def settings_in_force(settings: Settings, args: argparse.Namespace) -> Iterator[
             source = f"--{option.name.replace('_', '-')}"
         else:
             source = option.variable if os.environ.get(option.variable) else "default"
-        yield Check("settings", option.name, "ok", f"{_shown(value)} ({source})")
+        shown = ("set" if value else "unset") if option.name in _SECRET else _shown(value)
+        yield Check("settings", option.name, "ok", f"{shown} ({source})")
     if settings.enabled == "false":
         told = "off: a program records nothing unless it is started with 'spanglass run' or calls spanglass.install()"
         yield Check("settings", "enabled", "note", told)
