@@ -71,7 +71,7 @@ wheel: $(VENV)/.dev-ready ## build the wheel and the source distribution into di
 	$(BIN)/python -m build --no-isolation
 
 pins: $(VENV)/.dev-ready ## renew the pinned versions of requirements/
-	@for group in dev test; do \
+	@for group in dev test beside; do \
 	  $(BIN)/python -m uv pip compile --quiet --upgrade --universal --python-version 3.10 \
 	    --no-emit-index-url --no-header --no-annotate pyproject.toml --group $$group \
 	    $$([ $$group = dev ] || echo "--constraints requirements/dev.txt") --output-file requirements/$$group.txt || exit 1; \
