@@ -6,7 +6,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo up down test test-newest lint format types imports docs bench backends wheel pins changelog clean distclean
+.PHONY: help demo up down test test-newest lint format types imports docs bench backends beside wheel pins changelog clean distclean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -66,6 +66,8 @@ down: ## stop what `make up` started; the data stays (ARGS=--volumes forgets it)
 backends: ## build the real Jaeger and the real Collector into .backends/bin, for the end-to-end tests (needs Go)
 	@backends/build
 
+beside: $(VENV)-beside/.ready ## make the environment with other vendors' instrumentations, for the tests beside them
+
 wheel: $(VENV)/.dev-ready ## build the wheel and the source distribution into dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation
@@ -85,7 +87,7 @@ clean: ## remove what the other targets made, except the environment
 	find src tests benchmarks examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment and the backends too
-	rm -rf $(VENV) $(VENV)-newest .backends
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-beside .backends
 
 # The environment.
 
@@ -111,6 +113,15 @@ endef
 
 $(VENV)/.test-ready: pyproject.toml requirements/test.txt | $(BIN)/python
 	$(call install,requirements/test.txt)
+	@touch $@
+
+# Without pip, and beside the sources' own environment: what is in it would switch itself on under every launcher.
+$(VENV)-beside/.ready: pyproject.toml requirements/beside.txt | $(VENV)/.test-ready
+	@echo "make: installing requirements/beside.txt into $(VENV)-beside"
+	@rm -rf $(VENV)-beside && $(BIN)/python -m venv --without-pip $(VENV)-beside
+	@if $(BIN)/python -m uv --version >/dev/null 2>&1; then pip="uv pip install --python $(VENV)-beside/bin/python"; \
+	  else pip="pip --python $(VENV)-beside/bin/python install"; fi; \
+	  $(BIN)/python -m $$pip --quiet -r requirements/beside.txt && $(BIN)/python -m $$pip --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev-ready: pyproject.toml requirements/dev.txt requirements/test.txt | $(BIN)/python

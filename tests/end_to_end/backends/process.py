@@ -96,10 +96,14 @@ class Process:
         """Ends it as a crash of the machine would, without a chance to say goodbye."""
         self._end(signal.SIGKILL)
 
+    def output(self) -> str:
+        """All that it said, in all of its lives."""
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
     def said(self, most: int = 8_000) -> str:
-        """The end of what it said."""
-        text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
-        return f"--- {self.name} ({self._log})\n{text[-most:]}"
+        """The end of what it said, without what it says on every good day."""
+        lines = [line for line in self.output().splitlines() if "\tinfo\t" not in line]
+        return f"--- {self.name} ({self._log})\n" + "\n".join(lines)[-most:]
 
     def _is_healthy(self) -> bool:
         assert self._running is not None
