@@ -8,6 +8,7 @@
     │   ├── StoreMissing       there is nothing at that url yet
     │   ├── StoreCorrupt       what is there is not a store, or is damaged
     │   ├── StoreBusy          another process holds it longer than we wait
+    │   ├── StoreRefused       it takes this entry neither now nor later
     │   └── StoreTooNew        written by a newer spanglass
     ├── JournalError           a journal directory that cannot be used
     └── NotFound               no record answers to the reference
@@ -47,6 +48,10 @@ class StoreCorrupt(StoreError):
 
 class StoreBusy(StoreError):
     """Another process holds the store longer than we wait."""
+
+
+class StoreRefused(StoreError, ValueError):
+    """The store takes an entry neither now nor later; like any fault of an entry's, it is a `ValueError`."""
 
 
 class StoreTooNew(StoreError):

@@ -102,7 +102,8 @@ class OutcomeEntry:
 class EnvelopeEntry:
     """A gen_ai span of another instrumentation as it was exported. ``body``: JSON of its attributes, events, status.
 
-    For a span without a call of ours it is all there is, and makes the record.
+    For a span without a call of ours it is all there is, and makes the record. ``number`` is 0 for the span itself; its
+    log events, and what else is told of it apart, have numbers of their own. ``missing`` holds while no call is known.
     """
 
     kind: ClassVar[str] = "envelope"
@@ -115,6 +116,9 @@ class EnvelopeEntry:
     started_at: int
     ended_at: int
     body: bytes | None = None
+    number: int = 0
+    redactions: int = 0
+    missing: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,33 +6,38 @@ thread, so that the event loop answers health checks whatever the store does.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from spanglass.errors import StoreMissing
 from spanglass.server import fault
 from spanglass.server.api import Api
 from spanglass.server.gate import Gate
+from spanglass.server.health import healthz, metrics_route, readiness
+from spanglass.server.metrics import Metrics
 from spanglass.server.readers import Readers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from spanglass.server.config import ServerConfig
 
 
-def create_app(config: ServerConfig) -> Starlette:
-    """The API and the viewer as an ASGI application; `spanglass.server.otlp.create_otlp_app` is its counterpart."""
+def create_app(config: ServerConfig, metrics: Metrics | None = None) -> Starlette:
+    """The API and the viewer as an ASGI application; `spanglass.server.otlp.create_otlp_app` is its counterpart.
+
+    Args:
+        config: what is served, and to whom.
+        metrics: what ``/metrics`` shows; of its own if None.
+    """
     readers = Readers(config.settings)
 
     @asynccontextmanager
@@ -42,7 +47,12 @@ def create_app(config: ServerConfig) -> Starlette:
         finally:
             readers.close()
 
-    routes: list[BaseRoute] = [Route("/healthz", _healthz), *Api(readers).routes()]
+    routes: list[BaseRoute] = [
+        Route("/healthz", healthz),
+        Route("/readyz", readiness(lambda: _check(readers))),
+        metrics_route(metrics or Metrics()),
+        *Api(readers).routes(),
+    ]
     if find_spec("spanglass.server.viewer") is not None:
         viewer = import_module("spanglass.server.viewer")
         routes += viewer.routes(readers, jaeger_url=config.jaeger_url)
@@ -54,5 +64,7 @@ def create_app(config: ServerConfig) -> Starlette:
     )
 
 
-async def _healthz(_: Request) -> Response:
-    return PlainTextResponse("ok\n")
+def _check(readers: Readers) -> None:
+    """Whether calls can be read; that none was recorded yet is no fault."""
+    with suppress(StoreMissing):
+        readers().find(limit=1)

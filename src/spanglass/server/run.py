@@ -18,6 +18,7 @@ import uvicorn
 
 from spanglass.errors import ConfigurationError
 from spanglass.server.app import create_app
+from spanglass.server.metrics import Metrics
 from spanglass.server.otlp import create_otlp_app
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ async def _serve(config: ServerConfig, ready: Callable[[Address], None], stop: a
     with ExitStack() as stack:
         front = stack.enter_context(_bind(config.host, config.port, "--port"))
         back = stack.enter_context(_bind(config.host, config.otlp_port, "--otlp-port"))
-        servers = {_Server(create_app(config)): front, _Server(create_otlp_app(config)): back}
+        metrics = Metrics()
+        servers = {_Server(create_app(config, metrics)): front, _Server(create_otlp_app(config, metrics)): back}
         running = [asyncio.create_task(server.serve([at])) for server, at in servers.items()]
         for server in servers:
             await server.up.wait()
