@@ -1,25 +1,83 @@
 """Finds the gen_ai span that another instrumentation, or the SDK itself, has already begun for this call.
 
-Invariant: only a span that is recording, is a CLIENT span, and names a request to a model is adopted; an agent's, a
-tool's or a workflow's span only contains such requests.
+Invariant: only a span that is recording, stands for one request to a model, and has no call yet is adopted; an agent's, a
+tool's, a chain's or a workflow's span only contains such requests. It is the current span, or, for instrumentations that
+never make theirs current, the last one that was begun in this context beside where ours would be.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import weakref
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opentelemetry.trace import SpanKind, get_current_span
 
 from spanglass.span.attributes import MODEL_OPERATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.trace import Span
+
+_OPERATION = "gen_ai.operation.name"
+#: OpenInference: the kinds that are a request to a model.
+_OPENINFERENCE_KIND = "openinference.span.kind"
+_OPENINFERENCE_KINDS = frozenset({"LLM", "EMBEDDING"})
+#: OpenLLMetry before it followed the conventions.
+_REQUEST_TYPE = "llm.request.type"
+_REQUEST_TYPES = frozenset({"chat", "completion", "embedding"})
+#: Models that run in the process have INTERNAL spans, and so have all of OpenInference's.
+_KINDS = frozenset({SpanKind.CLIENT, SpanKind.INTERNAL})
+
+_Begun: TypeAlias = "weakref.ReferenceType[Span] | None"
+_last_begun: ContextVar[_Begun] = ContextVar("spanglass.begun", default=None)
 
 
 def adoptable_span() -> Span | None:
-    """The current span, if it stands for the call that is about to be made."""
-    span = get_current_span()
-    if not span.is_recording() or getattr(span, "kind", None) is not SpanKind.CLIENT:
+    """The span that stands for the call that is about to be made, or None."""
+    current = get_current_span()
+    if stands_for_request(current):
+        return current if _is_free(current) else None
+    begun = _last_begun.get()
+    span = begun() if begun is not None else None
+    if span is None or not span.is_recording() or not _is_free(span):
         return None
-    attributes = getattr(span, "attributes", None) or {}
-    return span if attributes.get("gen_ai.operation.name") in MODEL_OPERATIONS else None
+    return span if _parent_id(span) == current.get_span_context().span_id else None
+
+
+def note_begun(span: Span) -> None:
+    """Remembers a span of another instrumentation that stands for a request; to be called as any span begins."""
+    if stands_for_request(span) and not _is_ours(span):
+        _last_begun.set(weakref.ref(span))
+
+
+def stands_for_request(span: Span) -> bool:
+    """Whether a span that is recording is for one request to a model, in any of the dialects in use."""
+    if getattr(span, "kind", None) not in _KINDS or not span.is_recording():
+        return False
+    attributes = _attributes(span)
+    return (
+        attributes.get(_OPERATION) in MODEL_OPERATIONS
+        or attributes.get(_OPENINFERENCE_KIND) in _OPENINFERENCE_KINDS
+        or attributes.get(_REQUEST_TYPE) in _REQUEST_TYPES
+    )
+
+
+def _is_free(span: Span) -> bool:
+    """Whether no call has adopted it yet: two calls under one id could not be told apart."""
+    return "spanglass.ref" not in _attributes(span)
+
+
+def _is_ours(span: Any) -> bool:
+    scope = getattr(span, "instrumentation_scope", None)
+    return scope is not None and scope.name == "spanglass"
+
+
+def _parent_id(span: Any) -> int:
+    parent = getattr(span, "parent", None)
+    return parent.span_id if parent is not None else 0
+
+
+def _attributes(span: Any) -> Mapping[str, Any]:
+    return getattr(span, "attributes", None) or {}
