@@ -6,7 +6,7 @@ import pytest
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 
 from spanglass.model.message import ChatMessage
-from spanglass.span.events import emit_attempt, emit_input, emit_output, message_hash
+from spanglass.span.events import attempt_events, input_events, message_hash, output_events
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

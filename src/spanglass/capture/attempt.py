@@ -7,13 +7,18 @@ host may hold on to its response for long.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spanglass.guard import Boundary
+from spanglass.model.record import ErrorInfo
 from spanglass.wire.base import ResponseView
+from spanglass.wire.glance import has_last_event, may_tell_error
 from spanglass.wire.read import read_response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spanglass.capture.call import Call
     from spanglass.capture.exchange import Incoming, Outgoing
     from spanglass.model.record import State
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 _RECORD = Boundary("attempt.record")
 _ANSWER = Boundary("attempt.read_response")
 _UNREAD = ResponseView()
+_HTTP_ERROR = 400
 
 
 class Attempt:
@@ -77,16 +83,26 @@ class Attempt:
         """A request body that the host generated has now left; ``body`` is all of it."""
         self.call.late_body(self, body)
 
-    def view(self) -> ResponseView:
-        """The answer as its wire format reads; read once."""
-        if self._view is None:
-            self._view = _UNREAD
-            if self.masked_body is not None:
-                with _ANSWER:
-                    self._view = read_response(
-                        self.call.format, self.masked_body, content_type=self.content_type, status=self.status or 0
-                    )
-        return self._view
+    @property
+    def is_good(self) -> bool:
+        """An answer came, and its status is no error's."""
+        return self.status is not None and self.status < _HTTP_ERROR
+
+    def told_error(self) -> ErrorInfo | None:
+        """The error that the answer reports: by its status, or in a body that a good status came with."""
+        if self.is_good and not may_tell_error(self.masked_body or b"", self.content_type):
+            return None
+        error = self._read().error
+        return error if error is not None or self.is_good else ErrorInfo(str(self.status or ""), "")
+
+    def reading(self) -> Callable[[], ResponseView]:
+        """What reads the answer, later, without holding on to the attempt."""
+        view, body = self._view, self.masked_body or b""
+        if view is not None:
+            return lambda: view
+        return partial(
+            read_response, self.call.format, body, content_type=self.content_type, status=self.status or 0
+        )
 
     def release(self) -> None:
         """Lets go of what may be large; the host may hold on to the response for long."""
@@ -95,8 +111,20 @@ class Attempt:
 
     def is_at_end(self) -> bool:
         """What has arrived holds its format's own last event, be it an error."""
-        view = self.view()
+        if has_last_event(self.masked_body or b""):
+            return True
+        view = self._read()
         return view.complete or view.error is not None
+
+    def _read(self) -> ResponseView:
+        """The answer as its wire format reads; read once."""
+        if self._view is None:
+            view = _UNREAD
+            if self.masked_body is not None:
+                with _ANSWER:
+                    view = self.reading()()
+            self._view = view
+        return self._view
 
     def event_attributes(self, error: BaseException | None) -> dict[str, Any]:
         """What the attempt's event says."""

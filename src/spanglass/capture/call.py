@@ -11,16 +11,16 @@ import asyncio
 import os
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from spanglass.capture.attempt import Attempt
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
-from spanglass.model.record import ErrorInfo
 from spanglass.place import current_place
-from spanglass.span.callspan import Answer, CallSpan
-from spanglass.wire.base import RequestView, ResponseView
+from spanglass.span.callspan import CallSpan, Ending
+from spanglass.wire.glance import Head, read_head
 from spanglass.wire.read import read_request
 
 if TYPE_CHECKING:
@@ -28,17 +28,16 @@ if TYPE_CHECKING:
 
     from spanglass.capture.exchange import Incoming, Outgoing
     from spanglass.capture.session import Session
-    from spanglass.model.record import State
+    from spanglass.model.entry import Entry
+    from spanglass.model.record import ErrorInfo, State
     from spanglass.place import Place
     from spanglass.span.attributes import Attributes
     from spanglass.wire.route import Route
 
-_VIEW = Boundary("call.read_request")
+_HEAD = Boundary("call.read_head")
 _SPAN = Boundary("call.span")
 _RECORD = Boundary("call.record")
-_HTTP_ERROR = 400
-_EMPTY_REQUEST = RequestView()
-_EMPTY_RESPONSE = ResponseView()
+_NO_HEAD = Head()
 
 
 class Server(NamedTuple):
@@ -72,10 +71,12 @@ class Call:
         self._attempt_count = 0
         self._redactions = 0
         self._missing: list[str] = []
-        self._view = _EMPTY_REQUEST
+        self._held: AttemptEntry | None = None
+        self._size = 0
+        self._head = _NO_HEAD
         if request is not None:
-            with _VIEW:
-                self._view = read_request(route.format, request)
+            with _HEAD:
+                self._head = read_head(route.format, request)
         place = current_place()
         self._span = self._begin_span(started_at, server, place)
         self._facts = self._call_facts(started_at, place)
@@ -103,16 +104,23 @@ class Call:
         self._attempt_count = number = self._attempt_count + 1
         attempt = Attempt(self, number, outgoing)
         self._attempts.append(attempt)
-        self._session.recorder.append(self._request(attempt, masked or Masked(None)))
+        masked = masked or Masked(None)
+        self._record(self._request(attempt, masked))
         if number == 1:
+            self._size = len(masked.body or b"")
             with _SPAN:
-                self._span.describe_request(self._view.messages, self._view.options)
+                self._span.describe_request(partial(read_request, self._route.format, masked.body or b""))
         return attempt
 
     def late_body(self, attempt: Attempt, body: bytes) -> None:
         """Records a request body that was not at hand when the request left."""
         masked = self._session.recorder.mask(body, "application/json", f"{attempt.path}.request_body")
-        self._session.recorder.append(self._request(attempt, masked))
+        self._record(self._request(attempt, masked))
+
+    def _record(self, *entries: Entry) -> None:
+        """Writes ahead what was held back, and then ``entries``, in one piece."""
+        held, self._held = self._held, None
+        self._session.recorder.append(*entries if held is None else (held, *entries))
 
     def _request(self, attempt: Attempt, masked: Masked) -> RequestEntry:
         recorder, outgoing = self._session.recorder, attempt.outgoing
@@ -167,7 +175,7 @@ class Call:
 
     def _begin_span(self, started_at: int, server: Server, place: Place | None) -> CallSpan:
         route = self._route
-        model = self._view.model or route.model
+        model = self._head.model or route.model
         attributes: Attributes = {"gen_ai.operation.name": route.operation}
         if route.provider:
             attributes["gen_ai.provider.name"] = route.provider
@@ -177,16 +185,18 @@ class Call:
             attributes["server.address"] = server.host
         if server.port:
             attributes["server.port"] = server.port
-        if self._view.stream:
+        if self._head.stream:
             attributes["gen_ai.request.stream"] = True
         if place is not None and place.workflow_id:
             attributes["spanglass.workflow"] = place.workflow_id
         if place is not None and place.step_name:
             attributes["spanglass.step"] = place.step_name
         name = f"{route.operation} {model}" if model else route.operation
-        policy = self._session.span_policy()
+        session = self._session
+        tracer = session.tracer()
+        content, limit = session.span_policy()
         return CallSpan(
-            self._session.tracer(), name, started_at, attributes, content=policy.content, limit=policy.limit
+            tracer, name, started_at, attributes, content=content, limit=limit, mask_all=session.attributes.mask_all
         )
 
     def _call_facts(self, started_at: int, place: Place | None) -> CallFacts:
@@ -203,7 +213,7 @@ class Call:
             format=self._route.format,
             provider=self._route.provider,
             operation=self._route.operation,
-            request_model=self._view.model or self._route.model,
+            request_model=self._head.model or self._route.model,
         )
 
     def _finish(self, error: BaseException | None, last: Attempt | None, state: State | None = None) -> None:
@@ -211,25 +221,29 @@ class Call:
             return
         self._session.open_calls.pop(id(self), None)
         ended_at = time.time_ns()
-        view, info = _EMPTY_RESPONSE, None
         answered = last if last is not None and last.status is not None else None
-        if answered is not None:
-            view = answered.view()
+        info = answered.told_error() if answered is not None and error is None else None
         if error is not None:
             info = self._session.recorder.mask_error(error)
             state = state or _state_of(error)
-        elif view.error is not None or (answered is not None and (answered.status or 0) >= _HTTP_ERROR):
-            info = view.error or ErrorInfo(str(answered.status if answered else ""), "")
+        elif info is not None:
             state = "error" if state in (None, "done") else state
         with _RECORD:
-            self._session.recorder.append(self._outcome(state or "done", info, view, ended_at))
+            self._record(self._outcome(state or "done", info, ended_at))
         with _SPAN:
-            self._span.finish(self._answer(state or "done", info, view, ended_at), error)
+            self._tell(self._ending(state or "done", info, ended_at), error, answered)
         if answered is not None:
             answered.release()
         self._attempts = []  # they know the call: without the cycle all of it goes at once, not when the GC comes by
 
-    def _outcome(self, state: State, info: ErrorInfo | None, view: ResponseView, ended_at: int) -> OutcomeEntry:
+    def _tell(self, ending: Ending, error: BaseException | None, answered: Attempt | None) -> None:
+        read = None if answered is None else answered.reading()
+        self._span.finish(ending, error, read)
+        if self._span.late is not None:
+            size = self._size + len(answered.masked_body or b"" if answered is not None else b"")
+            self._session.backlog.add(self._span.late, size)
+
+    def _outcome(self, state: State, info: ErrorInfo | None, ended_at: int) -> OutcomeEntry:
         unsent = () if self._attempts else ("attempts: the request never left the process",)
         return OutcomeEntry(
             trace_id=self._span.trace_id,
@@ -238,22 +252,13 @@ class Call:
             state=state,
             ended_at=ended_at,
             error=info,
-            response_model=view.response_model,
-            response_id=view.response_id,
-            finish_reasons=list(view.finish_reasons),
-            usage=view.usage,
             missing=list(unsent),
         )
 
-    def _answer(self, state: State, info: ErrorInfo | None, view: ResponseView, ended_at: int) -> Answer:
-        return Answer(
+    def _ending(self, state: State, info: ErrorInfo | None, ended_at: int) -> Ending:
+        return Ending(
             state=state,
             error=info,
-            output=view.output,
-            response_model=view.response_model,
-            response_id=view.response_id,
-            finish_reasons=view.finish_reasons,
-            usage=view.usage,
             attempts=len(self._attempts),
             redactions=self._redactions,
             complete=not self._missing,
@@ -284,22 +289,23 @@ class Call:
             if not complete:
                 missing.append(f"{attempt.path}.response_body: {_cut(error, state)} after {len(incoming.body):,} bytes")
         self._note(redactions, missing)
-        recorder.append(
-            AttemptEntry(
-                trace_id=self._span.trace_id,
-                span_id=self._span.span_id,
-                number=attempt.number,
-                status=attempt.status,
-                ended_at=attempt.ended_at,
-                complete=complete,
-                headers=headers,
-                first_byte_ns=attempt.first_byte_ns,
-                error=recorder.mask_error(error) if error is not None else None,
-                redactions=redactions,
-                missing=missing,
-                body=attempt.masked_body,
-            )
+        self._held = AttemptEntry(
+            trace_id=self._span.trace_id,
+            span_id=self._span.span_id,
+            number=attempt.number,
+            status=attempt.status,
+            ended_at=attempt.ended_at,
+            complete=complete,
+            headers=headers,
+            first_byte_ns=attempt.first_byte_ns,
+            error=recorder.mask_error(error) if error is not None else None,
+            redactions=redactions,
+            missing=missing,
+            format=self._route.format,
+            body=attempt.masked_body,
         )
+        if self._scoped and not (complete and attempt.is_good):
+            self._record()  # what follows may take long: the SDK waits, and tries again
         self.show_attempt(attempt, error)
         return state
 

@@ -20,6 +20,8 @@ from spanglass.guard import Boundary
 from spanglass.journal import Journal
 from spanglass.place import DebugSwitch, current_place
 from spanglass.redact import Redactor
+from spanglass.redact.attribute import AttributeMasker
+from spanglass.span.late import Backlog
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider
@@ -61,7 +63,9 @@ class Session:
             keys=settings.redact_keys, patterns=settings.redact_patterns, cache_dir=settings.state_dir
         )
         self.journal = Journal(settings.journal_dir, max_bytes=settings.journal_max_bytes)
-        self.drain = Drain(self.journal, self._open_store, prune=self._prune_rule())
+        self.attributes = AttributeMasker(self.redactor)
+        self.backlog = Backlog()
+        self.drain = Drain(self.journal, self._open_store, prune=self._prune_rule(), chore=self.backlog.say_all)
         self.recorder = Recorder(self.redactor, self.journal, self.drain, settings.max_body_bytes)
         self.open_calls: dict[int, Call] = {}
         self._switch = DebugSwitch(settings.debug_workflows, settings.debug_workflows_file)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from spanglass import guard
 from spanglass.errors import SpanglassError
 from spanglass.journal import BUSY, recover
+from spanglass.wire.facts import with_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +52,8 @@ class Drain:
         journal: what to empty.
         open_store: called on the thread when there is something to put, and again after a failure.
         prune: called on the thread now and then with the store, to keep it within its retention.
+        chore: called on the thread whenever entries are moved, with a pause to make between its parts: other work that
+            a call left for later.
         interval_s: how often to move what was appended, in seconds.
     """
 
@@ -60,11 +63,13 @@ class Drain:
         open_store: Callable[[], Store],
         *,
         prune: Callable[[Store], None] | None = None,
+        chore: Callable[[Callable[[], object]], None] = lambda _pause: None,
         interval_s: float = 0.5,
     ) -> None:
         self._journal = journal
         self._open_store = open_store
         self._prune = prune
+        self._chore = chore
         self._interval_s = interval_s
         self._begin()
         _drains.add(self)
@@ -170,6 +175,7 @@ class Drain:
                     self._awake = True
                     due = time.monotonic() + self._interval_s
             if isinstance(item, _Request):
+                self._do_chore()
                 if item.kind == "close":
                     self._retire()
                     _run_all(queue)
@@ -180,8 +186,15 @@ class Drain:
                 _run_one(item)
             del item  # it may hold objects of the host
             if time.monotonic() >= due:
+                self._do_chore()
                 whole = outlet.tend()
                 due = time.monotonic() + (max(self._interval_s, outlet.pause_s) if whole else 0.0)
+
+    def _do_chore(self) -> None:
+        try:
+            self._chore(_pause)
+        except Exception as fault:  # noqa: BLE001 - the boundary of this thread
+            guard.absorb("drain.chore", fault)
 
     def _falls_asleep(self) -> bool:
         """Whether there is nothing to do. Looks again after saying so: an append in between has seen it, or is seen."""
@@ -275,11 +288,11 @@ class _Outlet:
     def _put(self, entries: Sequence[Entry]) -> None:
         if self._store is None:
             self._store = self._open_store()
-        self._store.put_many(entries)
+        self._store.put_many(with_facts(entries))
         if self.pause_s:
             self.pause_s = 0.0
             _LOG.warning("spanglass: the store takes calls again; what had waited in the journal is being moved.")
-        time.sleep(0)  # the host's threads first
+        _pause()
 
     def _attempt(self, work: Callable[[], object]) -> bool:
         try:
@@ -306,6 +319,10 @@ class _Outlet:
                 store.close()
             except Exception as fault:  # noqa: BLE001 - it is given up either way
                 guard.absorb("drain.close", fault)
+
+
+def _pause() -> None:
+    time.sleep(0)  # the host's threads first
 
 
 def _run_one(work: Work) -> None:

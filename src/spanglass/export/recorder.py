@@ -83,7 +83,7 @@ class Recorder:
             return ErrorInfo(name, self._redactor.text(str(error))[0])
         return ErrorInfo(name, "[its text was dropped, because masking it failed]")
 
-    def append(self, entry: Entry) -> None:
-        """Writes ahead; the drain takes it to the store."""
-        self._journal.append(entry)
+    def append(self, *entries: Entry) -> None:
+        """Writes ahead, several entries in one piece; the drain takes them to the store."""
+        self._journal.append(*entries)
         self._drain.start_soon()

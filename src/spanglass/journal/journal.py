@@ -28,6 +28,7 @@ from spanglass.journal.transfer import GENTLE, transfer
 from spanglass.model.entry import ExitEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from spanglass.journal.transfer import PutMany
@@ -106,24 +107,26 @@ class Journal:
         with self._lock:
             return dict(self._dropped)
 
-    def append(self, entry: Entry) -> bool:
-        """Writes one entry behind all others.
+    def append(self, *entries: Entry) -> bool:
+        """Writes entries behind all others, in one piece.
 
         Returns:
-            True when it will be found, whatever happens to this process; False when it was dropped, which is counted in
-            `dropped` and said at WARNING the first time of each reason.
+            True when they will be found, whatever happens to this process; False when they were dropped, which is
+            counted in `dropped` and said at WARNING the first time of each reason.
         """
         if self._retry_at and time.monotonic() < self._retry_at:
-            return self._drop("disk")
-        body = getattr(entry, "body", None)
-        if body and not self._has_room(len(body), 0):
-            entry = self._strip(entry)
+            return self._drop("disk", times=len(entries))
+        bodies = sum([len(getattr(entry, "body", None) or b"") for entry in entries])
+        if bodies and not self._has_room(bodies, 0):
+            entries = tuple(map(self._strip, entries))
         try:
-            return self._append(entry)
+            return self._append(entries)
         except OSError as why:
             self._retry_at = time.monotonic() + _RETRY_S
-            return self._drop("disk", why)
+            return self._drop("disk", why, times=len(entries))
         except (TypeError, ValueError, RecursionError, struct.error) as why:
+            if len(entries) > 1:  # one of them alone: the others are none the worse for it
+                return all([self.append(entry) for entry in entries])
             return self._drop("unreadable", why)
 
     def drain(self, put_many: PutMany) -> int:
@@ -209,29 +212,32 @@ class Journal:
                     self._leave(segment)
                     segment.path.unlink(missing_ok=True)
 
-    def _append(self, entry: Entry) -> bool:
+    def _append(self, entries: tuple[Entry, ...]) -> bool:
         seed = self._seed
-        head, body = encode(entry, seed)
+        pieces, size = _frames(entries, seed)
         with self._lock:
-            if self._has_room(len(head) + len(body), self._head_room):
-                self._write(entry, seed, head, body)
+            if self._has_room(size, self._head_room):
+                self._write(entries, seed, pieces, size)
                 return True
-        smaller = self._strip(entry)  # another thread took the room that this body was to have
-        return self._drop("full") if smaller is entry else self._append(smaller)
+        smaller = tuple(map(self._strip, entries))  # another thread took the room that a body was to have
+        if any(one is not other for one, other in zip(smaller, entries, strict=True)):
+            return self._append(smaller)
+        if len(entries) > 1:
+            return all([self._append((entry,)) for entry in entries])
+        return self._drop("full")
 
-    def _write(self, entry: Entry, seed: int, head: bytes, body: bytes) -> None:
-        """Writes a frame so that it can be found; once more when something came in between."""
-        size = len(head) + len(body)
+    def _write(self, entries: tuple[Entry, ...], seed: int, pieces: list[bytes], size: int) -> None:
+        """Writes frames so that they can be found; once more when something came in between."""
         self._pending += size
         try:
             for _ in range(_TRIES):
                 segment = self._segments[-1] if self._segments else None
                 if segment is None or segment.size >= SEGMENT_BYTES or not segment.takes_more():
                     segment = self._open()
-                if seed != self._seed:  # closed or forked since the frame was made
+                if seed != self._seed:  # closed or forked since the frames were made
                     seed = self._seed
-                    head, body = encode(entry, seed)
-                if self._lands(segment, head, body):
+                    pieces, _ = _frames(entries, seed)
+                if self._lands(segment, pieces):
                     self._retry_at = 0.0
                     return
         except OSError:
@@ -239,10 +245,10 @@ class Journal:
             raise
         raise OSError(errno.ESTALE, "its files vanish again and again", str(self.directory))
 
-    def _lands(self, segment: Segment, head: bytes, body: bytes) -> bool:
-        """Whether a frame, once written, will be found."""
+    def _lands(self, segment: Segment, pieces: list[bytes]) -> bool:
+        """Whether frames, once written, will be found."""
         try:
-            has_name = segment.write(head, body)
+            has_name = segment.write(pieces)
         except OSError as why:
             if why.errno != errno.EFBIG or not segment.size:
                 raise
@@ -296,10 +302,10 @@ class Journal:
             self._drop("bodies")
         return stripped
 
-    def _drop(self, kind: Drop, why: Exception | None = None) -> bool:
+    def _drop(self, kind: Drop, why: Exception | None = None, *, times: int = 1) -> bool:
         reason = (kind, getattr(why, "errno", None) or 0)
         with self._lock:
-            self._dropped[kind] = self._dropped.get(kind, 0) + 1
+            self._dropped[kind] = self._dropped.get(kind, 0) + times
             said = reason in self._said or (kind == "disk" and why is None)
             self._said.add(reason)
         if not said:
@@ -321,6 +327,17 @@ class Journal:
         self._lock = threading.RLock()
         self._dropped = {}
         self._begin()
+
+
+def _frames(entries: Sequence[Entry], seed: int) -> tuple[list[bytes], int]:
+    """The frames of entries in pieces, and how many bytes they are in all."""
+    pieces: list[bytes] = []
+    for entry in entries:
+        head, body = encode(entry, seed)
+        pieces.append(head)
+        if body:
+            pieces.append(body)
+    return pieces, sum(map(len, pieces))
 
 
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()

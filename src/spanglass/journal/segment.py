@@ -15,6 +15,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -50,8 +51,8 @@ class Segment:
         """Whether a frame may follow: not amid an interrupted write, nor behind one that could not be cut back."""
         return not self._under_way or os.fstat(self._fd).st_size in (self.size, self._goal)
 
-    def write(self, head: bytes, body: bytes) -> bool:
-        """Appends one frame, given in two pieces so that a large body is not copied.
+    def write(self, pieces: Sequence[bytes]) -> bool:
+        """Appends frames, given in pieces so that a large body is not copied.
 
         Returns:
             Whether others can find the file: False when it has been removed behind our back.
@@ -59,13 +60,13 @@ class Segment:
         Raises:
             OSError: it could not be written whole.
         """
-        size, done, interrupting = len(head) + len(body), 0, self._under_way
+        size, done, interrupting = sum(map(len, pieces)), 0, self._under_way
         self._goal = self.size + size
         self._under_way = True
         try:
-            done = _write_both(self._fd, head, body) if body else os.write(self._fd, head)
+            done = _write_all(self._fd, pieces)
             while done < size:  # a disk that fills, a limit, some network file systems
-                done += self._write_some(memoryview(head + body)[done:])
+                done += self._write_some(memoryview(b"".join(pieces))[done:])
         except OSError:
             if done:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - done)
@@ -88,12 +89,5 @@ class Segment:
             self._close(fd)
 
 
-if hasattr(os, "writev"):
-
-    def _write_both(fd: int, head: bytes, body: bytes) -> int:
-        return os.writev(fd, (head, body))
-
-else:
-
-    def _write_both(fd: int, head: bytes, body: bytes) -> int:
-        return os.write(fd, head + body)
+def _write_all(fd: int, pieces: Sequence[bytes]) -> int:
+    return os.writev(fd, pieces) if hasattr(os, "writev") else os.write(fd, b"".join(pieces))

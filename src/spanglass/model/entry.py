@@ -61,8 +61,22 @@ class RequestEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerFacts:
+    """What an answer says of itself, as its wire format reads: ids, counts and reasons, none of its messages."""
+
+    response_model: str | None = None
+    response_id: str | None = None
+    finish_reasons: list[str] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptEntry:
-    """An attempt has ended. ``body`` is the response's body, content-encoding undone."""
+    """An attempt has ended. ``body`` is the response's body, content-encoding undone.
+
+    ``answer`` is read from the body by whoever takes the entry out of the journal (`spanglass.wire.facts`), because
+    reading it would be a good part of what capturing a call costs; None until then.
+    """
 
     kind: ClassVar[str] = "attempt"
     trace_id: str
@@ -76,6 +90,8 @@ class AttemptEntry:
     error: ErrorInfo | None = None
     redactions: int = 0
     missing: list[str] = field(default_factory=list)
+    format: str = "opaque"
+    answer: AnswerFacts | None = None
     body: bytes | None = None
 
 
@@ -90,10 +106,6 @@ class OutcomeEntry:
     state: State
     ended_at: int
     error: ErrorInfo | None = None
-    response_model: str | None = None
-    response_id: str | None = None
-    finish_reasons: list[str] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
     redactions: int = 0
     missing: list[str] = field(default_factory=list)
 

@@ -25,6 +25,7 @@ from spanglass.read.reading import read_envelope, read_record
 from spanglass.read.reference import TRACE_DIGITS, Reference, parse_reference
 from spanglass.settings import Settings, in_force
 from spanglass.store import Query, open_store
+from spanglass.wire.facts import with_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -250,7 +251,7 @@ class Reader:
                 writer = open_store(self.settings.store)
                 self.close()
                 self._store, self._writable = writer, True
-            self._open().put_many(entries)
+            self._open().put_many(with_facts(entries))
         except Exception:
             self._waiting |= calls
             raise

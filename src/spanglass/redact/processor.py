@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import secrets
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.attributes import BoundedAttributes
@@ -22,18 +21,15 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
 from spanglass import guard
+from spanglass.redact.attribute import AttributeMasker
 from spanglass.redact.leaf import FAILED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from spanglass.redact.redactor import Redactor
 
-_NAMES_KEPT = 4096
 _ENDED_KEPT = 4096
-
-#: Values that hold no text; told by their exact type, because this runs over every attribute of every span.
-_PLAIN = frozenset({bool, int, float, type(None)})
 
 
 class RedactingSpanProcessor(SpanProcessor):
@@ -50,7 +46,7 @@ class RedactingSpanProcessor(SpanProcessor):
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._clean_names: set[str] = set()
+        self._masker = AttributeMasker(redactor)
         self._ended: set[int] = set()
         self._resource: tuple[Resource, Resource] | None = None
 
@@ -78,44 +74,9 @@ class RedactingSpanProcessor(SpanProcessor):
 
     def _mask(self, span: ReadableSpan) -> None:
         self._mask_resource(span)
-        texts: list[str] = [span._name, span._status.description or ""]
-        names: list[str] = []
-        for attributes in _all_attributes(span):
-            self._gather(attributes, names, texts)
-        texts += [event._name for event in span._events]
-        if self._redactor.is_clean(names, texts):
-            if len(self._clean_names) < _NAMES_KEPT:
-                self._clean_names.update(names)
-            return
-        self._replace(span)
-
-    def _gather(self, attributes: Mapping[str, Any], names: list[str], texts: list[str]) -> None:
-        """Collects the strings of attributes, for one pass over all; names that were clean before are left out."""
-        clean = self._clean_names
-        for name, value in attributes.items():
-            if name not in clean:
-                names.append(name)
-                texts.append(name)
-            kind = type(value)
-            if kind is str:
-                texts.append(value)
-            elif kind in _PLAIN:
-                continue
-            elif isinstance(value, str):
-                texts.append(value)
-            elif isinstance(value, (tuple, list)):
-                self._gather_items(value, names, texts)
-            elif isinstance(value, Mapping):
-                self._gather(value, names, texts)
-            elif isinstance(value, bytes):
-                texts.append(value.decode("utf-8", "replace"))
-
-    def _gather_items(self, items: Sequence[Any], names: list[str], texts: list[str]) -> None:
-        for item in items:
-            if isinstance(item, str):
-                texts.append(item)
-            elif item is not None and not isinstance(item, (bool, int, float)):
-                self._gather({"": item}, names, texts)
+        texts = [span._name, span._status.description or "", *(event._name for event in _said(span._events))]
+        if not self._masker.is_clean(_all_attributes(span), texts):
+            self._replace(span)
 
     def _replace(self, span: ReadableSpan) -> None:
         text = self._redactor.text
@@ -134,11 +95,9 @@ class RedactingSpanProcessor(SpanProcessor):
         """The attributes masked, as the SDK keeps them; the very same object if nothing was masked."""
         if not attributes:
             return attributes
-        masked, count = self._redactor.value("", dict(attributes))
-        if not count:
+        masked = self._masker.mask(attributes)
+        if masked is attributes:
             return attributes
-        if not isinstance(masked, Mapping):
-            masked = {"spanglass.redacted": str(masked)}
         bounded = BoundedAttributes(None, masked, immutable=True)
         bounded.dropped = getattr(attributes, "dropped", 0)
         return bounded
@@ -161,11 +120,16 @@ def _identity(span: ReadableSpan) -> int:
 
 def _all_attributes(span: ReadableSpan) -> Iterator[Mapping[str, Any]]:
     """The mappings of a span and of its events and links, without the locks and copies of `BoundedAttributes`."""
-    holders: Iterable[Any] = (span, *span._events, *span._links)
+    holders: Iterable[Any] = (span, *_said(span._events), *span._links)
     for holder in holders:
-        attributes = holder._attributes
+        attributes = _said(holder._attributes)
         if attributes:
             yield getattr(attributes, "_dict", attributes)
+
+
+def _said(kept: Any) -> Any:
+    """What a span holds by now. What our own spans will say once somebody looks is masked then (`span.late`)."""
+    return getattr(kept, "said", kept)
 
 
 def _empty(span: ReadableSpan) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from spanglass.model.record import Usage
+    from spanglass.span.callspan import Answer
 
 AttributeName: TypeAlias = Literal[
     "error.type",
@@ -93,8 +94,19 @@ def request_attributes(options: dict[str, Any]) -> Attributes:
     return found
 
 
-def usage_attributes(usage: Usage) -> Attributes:
-    """The convention's ``gen_ai.usage.*`` attributes, in tokens, as far as the provider reported them."""
+def response_attributes(answer: Answer) -> Attributes:
+    """The convention's ``gen_ai.response.*`` and ``gen_ai.usage.*`` attributes, as far as the answer says them."""
+    found = _usage_attributes(answer.usage)
+    if answer.response_model:
+        found["gen_ai.response.model"] = answer.response_model
+    if answer.response_id:
+        found["gen_ai.response.id"] = answer.response_id
+    if answer.finish_reasons:
+        found["gen_ai.response.finish_reasons"] = tuple(answer.finish_reasons)
+    return found
+
+
+def _usage_attributes(usage: Usage) -> Attributes:
     counts: dict[AttributeName, int | None] = {
         "gen_ai.usage.input_tokens": usage.input_tokens,
         "gen_ai.usage.output_tokens": usage.output_tokens,

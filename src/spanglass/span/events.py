@@ -9,13 +9,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from spanglass.span.late import Event
 from spanglass.span.preview import excerpt, text_of
-from spanglass.span.sink import add_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from opentelemetry.trace import Span
 
     from spanglass.model.message import ChatMessage
 
@@ -28,22 +26,21 @@ _TOTAL_CONTENT = 24_000
 _LEAST_CONTENT = 200
 
 
-def emit_input(span: Span, messages: Sequence[ChatMessage], timestamp: int, *, whole: bool = False) -> None:
+def input_events(messages: Sequence[ChatMessage], timestamp: int, *, whole: bool = False) -> list[Event]:
     """One event a message of the context window; of a long one the first and last."""
-    _emit_messages(span, messages, 0, _INPUT_LIMIT, timestamp, whole=whole)
+    return _message_events(messages, 0, _INPUT_LIMIT, timestamp, whole=whole)
 
 
-def emit_output(
-    span: Span, messages: Sequence[ChatMessage], start: int, timestamp: int, *, whole: bool = False
-) -> None:
+def output_events(
+    messages: Sequence[ChatMessage], start: int, timestamp: int, *, whole: bool = False
+) -> list[Event]:
     """One event a message of the answer; ``start`` is the index that follows the context window's last."""
-    _emit_messages(span, messages, start, _OUTPUT_LIMIT, timestamp, whole=whole)
+    return _message_events(messages, start, _OUTPUT_LIMIT, timestamp, whole=whole)
 
 
-def emit_attempt(span: Span, number: int, attributes: dict[str, Any], timestamp: int) -> None:
+def attempt_events(number: int, attributes: dict[str, Any], timestamp: int) -> list[Event]:
     """One event an attempt; beyond the first few the span's ``spanglass.attempts`` still counts them."""
-    if number <= _ATTEMPT_LIMIT:
-        add_event(span, "spanglass.attempt", attributes, timestamp)
+    return [Event("spanglass.attempt", attributes, timestamp)] if number <= _ATTEMPT_LIMIT else []
 
 
 def message_hash(message: ChatMessage) -> str:
@@ -52,15 +49,15 @@ def message_hash(message: ChatMessage) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _emit_messages(
-    span: Span, messages: Sequence[ChatMessage], start: int, limit: int, timestamp: int, *, whole: bool
-) -> None:
+def _message_events(
+    messages: Sequence[ChatMessage], start: int, limit: int, timestamp: int, *, whole: bool
+) -> list[Event]:
     count = len(messages)
     shown: Sequence[int] = range(count)
     if count > limit:
-        head, tail = range(_HEAD), range(count - limit + _HEAD, count)
-        shown = [*head, *tail]
+        shown = [*range(_HEAD), *range(count - limit + _HEAD, count)]
     budget = None if whole else max(_LEAST_CONTENT, _TOTAL_CONTENT // max(1, len(shown)))
+    events: list[Event] = []
     for position, index in enumerate(shown):
         if count > limit and position == _HEAD:
             elided = {
@@ -68,7 +65,7 @@ def _emit_messages(
                 "first_index": start + _HEAD,
                 "last_index": start + count - limit + _HEAD - 1,
             }
-            add_event(span, "spanglass.messages.elided", elided, timestamp)
+            events.append(Event("spanglass.messages.elided", elided, timestamp))
         message = messages[index]
         content = text_of(message)
         attributes = {
@@ -77,4 +74,5 @@ def _emit_messages(
             "index": start + index,
             "hash": message_hash(message),
         }
-        add_event(span, "gen_ai.message", attributes, timestamp)
+        events.append(Event("gen_ai.message", attributes, timestamp))
+    return events

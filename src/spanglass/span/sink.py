@@ -1,77 +1,46 @@
 """The one place where attributes and events are put on a span.
 
-Only it changes when the conventions or the SDK do.
+Only it and `spanglass.span.late` change when the conventions or the SDK do.
 
 Invariant: what is put on a span can be exported: values are plain, and text is valid Unicode (one lone surrogate
-makes an OTLP exporter lose its whole batch). The limits that a user set for spans are kept.
-
-The SDK (1.45) copies and checks every value under a lock, 0.7 µs an attribute and 3.7 µs an event. Ours are clean
-already, and at a hundred events a call that would be the dearest part of capturing it; so where the span is the SDK's
-own and no limit applies, they go straight to where the SDK keeps them. Everywhere else the public methods are used.
+makes an OTLP exporter lose its whole batch). The limits that a user set for spans are kept: where one applies, or the
+span is not the SDK's own, everything is said at once, through the public methods.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from opentelemetry.attributes import BoundedAttributes
+
+from spanglass.span.late import Late, exportable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opentelemetry.trace import Span
 
-    from spanglass.span.attributes import Attributes, EventName
+    from spanglass.span.late import MaskAll, Said
 
-_sdk: tuple[Any, Any] | None = None
-
-
-def set_attributes(span: Span, attributes: Attributes) -> None:
-    """Sets attributes on a span that is recording."""
-    values: dict[str, Any] = _exportable(attributes)
-    bounded = getattr(span, "_attributes", None)
-    if not _takes(bounded, len(values)):
-        span.set_attributes(values)
-        return
-    sdk_span: Any = span
-    with sdk_span._lock:  # noqa: SLF001 - see the module's docstring
-        if sdk_span._end_time is None:  # noqa: SLF001
-            bounded._dict.update(values)  # type: ignore[union-attr]  # noqa: SLF001
+#: The most attributes that one of our spans, or events, has.
+_ATTRIBUTES = 64
+_EVENT_ATTRIBUTES = 8
 
 
-def add_event(span: Span, name: EventName, attributes: dict[str, Any], timestamp: int) -> None:
-    """Adds one event; ``timestamp`` in ns since the epoch."""
-    values = _exportable(attributes)
-    add, limits = getattr(span, "_add_event", None), getattr(span, "_limits", None)
-    most = getattr(limits, "max_event_attributes", None)
-    if add is None or not _takes(getattr(span, "_attributes", None), 0) or (most is not None and most < len(values)):
-        span.add_event(name, values, timestamp)
-        return
-    event_class = _sdk_classes()[1]
-    add(event_class(name, values, timestamp))
+def late_on(span: Span, mask_all: MaskAll) -> Late | None:
+    """What says things on a span when somebody looks at it; None where they have to be said at once."""
+    attributes, limits = getattr(span, "_attributes", None), getattr(span, "_limits", None)
+    if type(attributes) is not BoundedAttributes or limits is None or not hasattr(span, "_events"):
+        return None
+    cut = (attributes.max_value_len, limits.max_attribute_length) != (None, None)
+    few = _less(attributes.maxlen, _ATTRIBUTES) or _less(limits.max_event_attributes, _EVENT_ATTRIBUTES)
+    return None if cut or few else Late(span, mask_all)
 
 
-def _takes(bounded: Any, more: int) -> bool:
-    """Whether a span's attributes are the SDK's own, cut nothing, and have room for ``more``."""
-    if type(bounded) is not _sdk_classes()[0] or bounded.max_value_len is not None:
-        return False
-    return bounded.maxlen is None or len(bounded) + more <= bounded.maxlen
+def say_now(span: Span, said: Said) -> None:
+    """Puts attributes and events on a span that is recording, through its public methods."""
+    span.set_attributes(exportable(said.attributes))
+    for event in said.events:
+        span.add_event(event.name, exportable(event.attributes), event.timestamp)
 
 
-def _sdk_classes() -> tuple[Any, Any]:
-    global _sdk  # noqa: PLW0603 - the SDK is imported when the first span is described, and once
-    if _sdk is None:
-        from opentelemetry.attributes import BoundedAttributes
-        from opentelemetry.sdk.trace import Event
-
-        _sdk = (BoundedAttributes, Event)
-    return _sdk
-
-
-def _exportable(attributes: Mapping[Any, Any]) -> dict[str, Any]:
-    for value in attributes.values():
-        if type(value) is str and not value.isascii():
-            return {name: _unicode(value) for name, value in attributes.items()}
-    return attributes  # type: ignore[return-value]
-
-
-def _unicode(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+def _less(bound: int | None, wanted: int) -> bool:
+    return bound is not None and bound < wanted

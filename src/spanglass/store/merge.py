@@ -32,7 +32,7 @@ from spanglass.store import piece
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from spanglass.model.entry import Entry
+    from spanglass.model.entry import AnswerFacts, Entry
     from spanglass.model.step import Step
 
 SpanEntry: TypeAlias = "RequestEntry | AttemptEntry | OutcomeEntry | EnvelopeEntry | UpstreamEntry | StepEntry"
@@ -152,7 +152,7 @@ def _rank(part: Part) -> tuple[Any, ...]:
     if isinstance(entry, OutcomeEntry):
         knows = (_PRECEDENCE.get(entry.state, _FINAL), -entry.ended_at)
     elif isinstance(entry, AttemptEntry):
-        knows = (entry.complete, entry.ended_at)
+        knows = (entry.complete, entry.ended_at, entry.answer is not None)
     return (part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
 
 
@@ -200,12 +200,23 @@ def _told_head(facts: CallFacts, parts: Parts, *, owner_gone: bool) -> dict[str,
             head[name] = head[name] or getattr(envelope, name)
     outcome = parts[OUTCOME].entry if OUTCOME in parts else None
     if isinstance(outcome, OutcomeEntry):
-        for name in ("state", "ended_at", "error", "response_model", "response_id", "usage"):
+        for name in ("state", "ended_at", "error"):
             head[name] = getattr(outcome, name)
-        head["finish_reasons"] = tuple(outcome.finish_reasons)
+        answer = _last_answer(parts)
+        if answer is not None:
+            for name in ("response_model", "response_id", "usage"):
+                head[name] = getattr(answer, name)
+            head["finish_reasons"] = tuple(answer.finish_reasons)
     if head.get("state", "started") == "started":
         head["state"] = "killed" if owner_gone else "started"
     return head
+
+
+def _last_answer(parts: Parts) -> AnswerFacts | None:
+    """What the answer of the last attempt that had one says of itself."""
+    ordered = sorted((key for key in parts if key.kind == "attempt"), reverse=True)
+    answers = (cast("AttemptEntry", parts[key].entry).answer for key in ordered)
+    return next((answer for answer in answers if answer is not None), None)
 
 
 def _envelope_head(parts: Parts, load: Load) -> dict[str, Any]:

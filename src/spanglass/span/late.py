@@ -1,0 +1,254 @@
+"""What a span says only once somebody looks at it: an exporter, another processor, or our own background thread.
+
+Reading a call's bodies, and making previews, hashes and events of them, would be the dearest part of capturing it. So a
+call ends its span with the bytes in hand, and the SDK's own span holds attributes and events that are made at the first
+look.
+
+Invariant: whoever looks, and whenever, sees the same as if all had been said before the span ended, masked like
+everything else. What waits to be said is bounded in bytes (`Backlog`), and a span says everything once.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import deque
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from opentelemetry.attributes import BoundedAttributes
+
+from spanglass.guard import Boundary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from spanglass.span.attributes import EventName
+
+    #: Masks several spans' or events' attributes at once.
+    MaskAll: TypeAlias = "Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]]"
+
+_SAY = Boundary("span.say")
+
+
+class Event(NamedTuple):
+    """An event of a span before the SDK's class is made of it. ``timestamp`` in ns since the epoch."""
+
+    name: EventName
+    attributes: dict[str, Any]
+    timestamp: int
+
+
+class Said(NamedTuple):
+    """Attributes and events to be put on a span."""
+
+    attributes: dict[str, Any]
+    events: Sequence[Event] = ()
+
+
+class Late:
+    """What is still to be said on one span of the SDK.
+
+    Args:
+        span: the SDK's own span; from now on its attributes and events say more when somebody looks.
+        mask_all: masks what is said.
+    """
+
+    __slots__ = ("_attributes", "_events", "_last", "_lock", "_mask_all", "_waiting")
+
+    def __init__(self, span: Any, mask_all: MaskAll) -> None:
+        self._mask_all = mask_all
+        self._lock = threading.RLock()
+        self._waiting: list[Callable[[], Said]] = []
+        self._last = False
+        self._attributes = span._attributes = LateAttributes(span._attributes, self)  # noqa: SLF001
+        self._events = span._events = _late_events()(span._events, self)  # noqa: SLF001
+
+    def add(self, saying: Callable[[], Said], *, last: bool = False) -> None:
+        """Something more to say; ``saying`` is called at the first look, on whichever thread that happens."""
+        self._last = last
+        self._waiting.append(saying)
+
+    def say(self) -> None:
+        """Says what waits, if nobody has made it say that yet."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            for saying in waiting:
+                with _SAY:
+                    self._put(saying())
+            if self._last:
+                # Without this cycle the span goes at once when it is exported, and not when the collector comes by.
+                self._attributes.late = self._events.late = None
+
+    def _put(self, said: Said) -> None:
+        events = said.events
+        several = [exportable(said.attributes), *(exportable(event.attributes) for event in events)]
+        attributes, *others = self._mask_all(several)
+        self._attributes.put(attributes)
+        if events:
+            self._events.put([(event.name, kept, event.timestamp) for event, kept in zip(events, others, strict=True)])
+
+
+class LateAttributes(BoundedAttributes):
+    """The attributes of an SDK's span, in its own type; reading them makes the span say what waits.
+
+    Args:
+        now: the attributes as the SDK made them.
+        late: what is still to be said.
+    """
+
+    def __init__(self, now: BoundedAttributes, late: Late) -> None:
+        # The SDK's own fields, but for `_dict`, which is a property here.
+        self.maxlen = now.maxlen
+        self.max_value_len = now.max_value_len
+        self.dropped = now.dropped
+        self._immutable = now._immutable
+        self._lock = now._lock
+        self._said: dict[str, Any] = now._dict
+        self.late: Late | None = late
+
+    @property
+    def _dict(self) -> dict[str, Any]:  # type: ignore[override]
+        late = self.late
+        if late is not None:
+            late.say()
+        return self._said
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What has been said by now; reading it is no look."""
+        return self._said.copy()
+
+    def put(self, attributes: Mapping[str, Any]) -> None:
+        """Adds ours; beyond the bound the oldest are dropped, as the SDK does."""
+        self._said.update(attributes)
+        while self.maxlen is not None and len(self._said) > self.maxlen:
+            del self._said[next(iter(self._said))]
+            self.dropped += 1
+
+    def _setitem_locked(self, key: str, value: Any) -> None:
+        """Somebody else sets an attribute, which is no look."""
+        self._said.pop(key, None)
+        self.put({key: value})
+
+
+_events_class: Any = None
+
+
+def _late_events() -> Any:
+    """`LateEvents`, made when the SDK is there: with the API alone there is no span to say anything."""
+    global _events_class  # noqa: PLW0603 - made once
+    if _events_class is not None:
+        return _events_class
+    from opentelemetry.sdk.trace import Event as SdkEvent
+    from opentelemetry.sdk.util import BoundedList
+
+    class LateEvents(BoundedList[Any]):
+        """The events of an SDK's span, in its own type; reading them makes the span say what waits."""
+
+        def __init__(self, now: Any, late: Late) -> None:
+            self.dropped = now.dropped
+            self._lock = now._lock
+            self._said: deque[Any] = now._dq
+            self.late: Late | None = late
+
+        @property
+        def _dq(self) -> deque[Any]:
+            late = self.late
+            if late is not None:
+                late.say()
+            return self._said
+
+        @property
+        def said(self) -> list[Any]:
+            """What has been said by now; reading it is no look."""
+            return list(self._said)
+
+        def append(self, item: Any) -> None:
+            """Somebody else adds an event, which is no look."""
+            with self._lock:
+                self._append(item)
+
+        def put(self, events: Sequence[tuple[str, Mapping[str, Any], int]]) -> None:
+            """Adds ours, all by time; beyond the bound the oldest are dropped, as the SDK does."""
+            made = [SdkEvent(*event) for event in events]
+            merged = sorted([*made, *self._said], key=attrgetter("timestamp"))
+            self._said.clear()
+            for event in merged:
+                self._append(event)
+
+        def _append(self, item: Any) -> None:
+            if self._said.maxlen is not None and len(self._said) == self._said.maxlen:
+                self.dropped += 1
+            self._said.append(item)
+
+    _events_class = LateEvents
+    return _events_class
+
+
+class Backlog:
+    """The spans of ended calls that have not said everything yet, oldest first.
+
+    Args:
+        max_bytes: how many bytes of bodies they may hold on to; above it the oldest speak at once.
+    """
+
+    def __init__(self, max_bytes: int = 16 << 20) -> None:
+        self._max_bytes = max_bytes
+        self._spans: deque[tuple[Late, int]] = deque()
+        self._bytes = 0
+        _backlogs.add(self)
+
+    def add(self, late: Late, size: int) -> None:
+        """A span ended that holds on to ``size`` bytes until it speaks."""
+        self._spans.append((late, size))
+        self._bytes += size
+        while self._bytes > self._max_bytes and self._say_oldest():
+            pass
+
+    def say_all(self, pause: Callable[[], object]) -> None:
+        """Makes all of them speak; calls ``pause`` after each, so that other threads get on."""
+        for _ in range(len(self._spans)):
+            if not self._say_oldest():
+                return
+            pause()
+
+    def forget(self) -> None:
+        """Forgets all of them: after a fork they are the parent's to export."""
+        self._spans.clear()
+        self._bytes = 0
+
+    def _say_oldest(self) -> bool:
+        try:
+            late, size = self._spans.popleft()
+        except IndexError:
+            self._bytes = 0
+            return False
+        self._bytes -= size
+        late.say()
+        return True
+
+
+_backlogs: weakref.WeakSet[Backlog] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for backlog in list(_backlogs):
+        backlog.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def exportable(attributes: dict[Any, Any]) -> dict[str, Any]:
+    """The attributes with nothing in their texts that UTF-8 cannot say; the same object where that is so already."""
+    for value in attributes.values():
+        if type(value) is str and not value.isascii():
+            return {name: _unicode(value) for name, value in attributes.items()}
+    return attributes
+
+
+def _unicode(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
