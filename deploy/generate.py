@@ -80,7 +80,9 @@ def replacements() -> list[Replacement]:
         Replacement(rf"""(?i)({names}{after}\\*")(?:[^"\\]|\\[^"])+""", f"${{1}}{MASK}"),
         Replacement(rf"""(?i)({names}{after}\\*')(?:[^'\\]|\\[^'])+""", f"${{1}}{MASK}"),
         Replacement(rf"(?i)({names}\s*[=:]\s*){_BARE}*[0-9]{_BARE}*", f"${{1}}{MASK}"),
-        Replacement(r"""(?i)(authorization["']?\s*[:=]\s*["']?(?:bearer|basic|digest|token)\s+)[^\s"'\\]+""", f"${{1}}{MASK}"),
+        Replacement(
+            r"""(?i)(authorization["']?\s*[:=]\s*["']?(?:bearer|basic|digest|token)\s+)[^\s"'\\]+""", f"${{1}}{MASK}"
+        ),
         Replacement(r"""(://[^/?#\s"'@\\:]*:)[^/?#\s"'@\\]+@""", f"${{1}}{MASK}@"),
     ]
 
@@ -172,7 +174,9 @@ def rendered(text: str) -> str:
         body = "".join(f"{line}\n" for line in section())
         text, count = pattern.subn(lambda _, body=body: body, text)  # type: ignore[misc]
         if count != 1:
-            message = f"{CONFIG.name} needs one section between '# generated: {name}' and '# end of {name}', not {count}"
+            message = (
+                f"{CONFIG.name} needs one section between '# generated: {name}' and '# end of {name}', not {count}"
+            )
             raise ValueError(message)
     return text
 

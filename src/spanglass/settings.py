@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Enabled: TypeAlias = Literal["true", "workflows", "false"]
 SpanContent: TypeAlias = Literal["preview", "full", "none"]
+Spans: TypeAlias = Literal["adopt", "own", "none"]
 
 PREFIX = "SPANGLASS_"
 GiB = 1 << 30
@@ -76,6 +77,7 @@ class Settings:
     store: str = ""
     state_dir: Path = Path()
     span_content: SpanContent = "preview"
+    spans: Spans = "adopt"
     capture_urls: tuple[CaptureUrl, ...] = ()
     redact_keys: tuple[str, ...] = ()
     redact_patterns: tuple[str, ...] = ()
@@ -311,6 +313,14 @@ OPTIONS: tuple[Option, ...] = (
         "`preview`, `full`, `none`",
         "preview",
         "how much of the messages goes on the span: bounded valid JSON, everything, nothing",
+    ),
+    Option(
+        "spans",
+        _choice("adopt", "own", "none"),
+        "`adopt`, `own`, `none`",
+        "adopt",
+        "which span a call has: that of another instrumentation where there is one, else its own; always its own; never "
+        "one of ours, and the record is kept all the same",
     ),
     Option(
         "capture_urls",

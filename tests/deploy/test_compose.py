@@ -24,7 +24,14 @@ BUILDER = (ROOT / "backends" / "otelcol" / "builder.yaml").read_text(encoding="u
 
 
 def test_it_fits_the_schema_of_compose_files() -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(compose.COMPOSE)]
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        str(compose.COMPOSE),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

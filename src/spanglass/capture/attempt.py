@@ -100,9 +100,7 @@ class Attempt:
         view, body = self._view, self.masked_body or b""
         if view is not None:
             return lambda: view
-        return partial(
-            read_response, self.call.format, body, content_type=self.content_type, status=self.status or 0
-        )
+        return partial(read_response, self.call.format, body, content_type=self.content_type, status=self.status or 0)
 
     def release(self) -> None:
         """Lets go of what may be large; the host may hold on to the response for long."""

@@ -196,7 +196,14 @@ class Call:
         tracer = session.tracer()
         content, limit = session.span_policy()
         return CallSpan(
-            tracer, name, started_at, attributes, content=content, limit=limit, mask_all=session.attributes.mask_all
+            tracer,
+            name,
+            started_at,
+            attributes,
+            content=content,
+            limit=limit,
+            mask_all=session.attributes.mask_all,
+            spans=session.settings.spans,
         )
 
     def _call_facts(self, started_at: int, place: Place | None) -> CallFacts:

@@ -20,6 +20,7 @@ from spanglass.guard import Boundary
 from spanglass.journal import Journal
 from spanglass.place import DebugSwitch, current_place
 from spanglass.redact import Redactor
+from spanglass.span.adopt import adoptable_span, note_begun
 from spanglass.redact.attribute import AttributeMasker
 from spanglass.span.late import Backlog
 
@@ -99,7 +100,7 @@ class Session:
         with _ENSURE:
             from spanglass.redact.processor import RedactingSpanProcessor, protects
 
-            processor = RedactingSpanProcessor(self.redactor)
+            processor = RedactingSpanProcessor(self.redactor, note_begun)
             provider.add_span_processor(processor)
             self._processors.append((provider, processor))
             self._content_is_safe = protects(provider)
@@ -114,8 +115,8 @@ class Session:
 
     def watching(self) -> bool:
         """Whether a call made here and now is to be captured."""
-        if otel_context.get_value(_SUPPRESSED):
-            return False
+        if otel_context.get_value(_SUPPRESSED) and adoptable_span() is None:
+            return False  # who suppresses further spans within his own span of the call does not mean its payload
         if self.settings.enabled == "true":
             place = current_place()
             return place is None or place.debug is not False

@@ -32,23 +32,33 @@ _KINDS = frozenset({SpanKind.CLIENT, SpanKind.INTERNAL})
 
 _Begun: TypeAlias = "weakref.ReferenceType[Span] | None"
 _last_begun: ContextVar[_Begun] = ContextVar("spanglass.begun", default=None)
+#: Spans that have their call: two calls under one id could not be told apart.
+_adopted: weakref.WeakSet[Span] = weakref.WeakSet()
+
+
+def adopt_span() -> Span | None:
+    """The span that stands for the call that is about to be made, or None; it is given once."""
+    span = adoptable_span()
+    if span is not None:
+        _adopted.add(span)
+    return span
 
 
 def adoptable_span() -> Span | None:
-    """The span that stands for the call that is about to be made, or None."""
+    """The same without taking it."""
     current = get_current_span()
-    if stands_for_request(current):
-        return current if _is_free(current) else None
+    if stands_for_request(current) and current not in _adopted:
+        return current
     begun = _last_begun.get()
     span = begun() if begun is not None else None
-    if span is None or not span.is_recording() or not _is_free(span):
+    if span is None or span in _adopted or not span.is_recording():
         return None
     return span if _parent_id(span) == current.get_span_context().span_id else None
 
 
 def note_begun(span: Span) -> None:
     """Remembers a span of another instrumentation that stands for a request; to be called as any span begins."""
-    if stands_for_request(span) and not _is_ours(span):
+    if not _is_ours(span) and stands_for_request(span):
         _last_begun.set(weakref.ref(span))
 
 
@@ -56,17 +66,12 @@ def stands_for_request(span: Span) -> bool:
     """Whether a span that is recording is for one request to a model, in any of the dialects in use."""
     if getattr(span, "kind", None) not in _KINDS or not span.is_recording():
         return False
-    attributes = _attributes(span)
+    attributes: Mapping[str, Any] = getattr(span, "attributes", None) or {}
     return (
         attributes.get(_OPERATION) in MODEL_OPERATIONS
         or attributes.get(_OPENINFERENCE_KIND) in _OPENINFERENCE_KINDS
         or attributes.get(_REQUEST_TYPE) in _REQUEST_TYPES
     )
-
-
-def _is_free(span: Span) -> bool:
-    """Whether no call has adopted it yet: two calls under one id could not be told apart."""
-    return "spanglass.ref" not in _attributes(span)
 
 
 def _is_ours(span: Any) -> bool:
@@ -77,7 +82,3 @@ def _is_ours(span: Any) -> bool:
 def _parent_id(span: Any) -> int:
     parent = getattr(span, "parent", None)
     return parent.span_id if parent is not None else 0
-
-
-def _attributes(span: Any) -> Mapping[str, Any]:
-    return getattr(span, "attributes", None) or {}

@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanglass.span import events
-from spanglass.span.adopt import adoptable_span
+from spanglass.span.adopt import adopt_span
 from spanglass.span.attributes import request_attributes, response_attributes
 from spanglass.span.late import Said
 from spanglass.span.preview import excerpt, instructions_preview, messages_preview
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
     from spanglass.span.attributes import Attributes
+    from spanglass.settings import Spans
     from spanglass.span.late import Event, Late, MaskAll
 
 _STATUS_TEXT_LIMIT = 1_000
@@ -87,6 +88,7 @@ class CallSpan:
         content: whether messages may go on the span.
         limit: bytes of a preview, or None for whole messages.
         mask_all: masks what the span says late.
+        spans: whether another's span is adopted, or the call always has its own, or adopts one or has none.
     """
 
     def __init__(
@@ -99,15 +101,20 @@ class CallSpan:
         content: bool,
         limit: int | None,
         mask_all: MaskAll,
+        spans: Spans = "adopt",
     ) -> None:
         self._content = content
         self._limit = limit
         self._message_count = 0
-        found = adoptable_span()
+        found = adopt_span() if spans != "own" else None
         self.adopted = found is not None
         current = trace.get_current_span().get_span_context()
-        self.span: Span = found or tracer.start_span(
-            name, kind=SpanKind.CLIENT, attributes=cast("dict[str, Any]", attributes), start_time=started_at
+        self.span: Span = found or (
+            trace.NonRecordingSpan(current)
+            if spans == "none"
+            else tracer.start_span(
+                name, kind=SpanKind.CLIENT, attributes=cast("dict[str, Any]", attributes), start_time=started_at
+            )
         )
         self.late: Late | None = late_on(self.span, mask_all) if self.span.is_recording() else None
         self.name = str(getattr(self.span, "name", name)) if self.adopted else name

@@ -31,9 +31,7 @@ def input_events(messages: Sequence[ChatMessage], timestamp: int, *, whole: bool
     return _message_events(messages, 0, _INPUT_LIMIT, timestamp, whole=whole)
 
 
-def output_events(
-    messages: Sequence[ChatMessage], start: int, timestamp: int, *, whole: bool = False
-) -> list[Event]:
+def output_events(messages: Sequence[ChatMessage], start: int, timestamp: int, *, whole: bool = False) -> list[Event]:
     """One event a message of the answer; ``start`` is the index that follows the context window's last."""
     return _message_events(messages, start, _OUTPUT_LIMIT, timestamp, whole=whole)
 
