@@ -5,11 +5,14 @@ Invariant: a record is `Record.to_dict`, exactly; every answer without payloads 
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from spanglass.errors import NotFound
+from spanglass.server.answer import JsonAnswer
+from spanglass.server.openapi import describe
 from spanglass.server.search import parse_search
 
 if TYPE_CHECKING:
@@ -40,35 +43,43 @@ class Api:
             Route("/api/workflows/{workflow_id:path}/steps/{step_name:path}", self.step),
             Route("/api/workflows/{workflow_id:path}", self.workflow),
             Route("/api/search", self.search),
+            Route("/api/openapi.json", self.description),
         ]
 
     def span(self, request: Request) -> Response:
         """The record of one call."""
-        return JSONResponse(self._reader().fetch(request.path_params["ref"]).to_dict())
+        return JsonAnswer(self._reader().fetch(request.path_params["ref"]).to_dict())
 
     def trace(self, request: Request) -> Response:
         """The calls of a trace, in the order in which they began."""
         reader = self._reader()
         calls = reader.calls_of_trace(request.path_params["trace_id"])
-        return JSONResponse({"trace_id": calls[0].trace_id if calls else None, **_listed(calls)})
+        return JsonAnswer({"trace_id": calls[0].trace_id, **_listed(calls)})
 
     def workflow(self, request: Request) -> Response:
         """The calls of a workflow, in the order in which they began."""
         workflow_id = request.path_params["workflow_id"]
         calls = self._reader().find(workflow_id=workflow_id, limit=_MOST_CALLS)
+        if not calls:
+            message = f"no call was recorded in workflow {workflow_id!r}"
+            raise NotFound(message)
         calls.sort(key=lambda call: (call.started_at, call.span_id))
-        return JSONResponse({"workflow_id": workflow_id, **_listed(calls)})
+        return JsonAnswer({"workflow_id": workflow_id, **_listed(calls)})
 
     def step(self, request: Request) -> Response:
         """The record of the most recent call of one step of a workflow."""
         path = request.path_params
-        return JSONResponse(self._reader().log_for_step(path["workflow_id"], path["step_name"]).to_dict())
+        return JsonAnswer(self._reader().log_for_step(path["workflow_id"], path["step_name"]).to_dict())
 
     def search(self, request: Request) -> Response:
         """The calls that answer to a query, newest first."""
         criteria, limit = parse_search(request.query_params)
         calls = self._reader().find(**criteria, limit=limit + 1)
-        return JSONResponse({**_listed(calls[:limit]), "more": len(calls) > limit})
+        return JsonAnswer({**_listed(calls[:limit]), "more": len(calls) > limit})
+
+    def description(self, _: Request) -> Response:
+        """What there is, in OpenAPI."""
+        return JsonAnswer(describe(version("spanglass")))
 
 
 _MOST_CALLS = 10_000

@@ -20,6 +20,7 @@ from spanglass.server import fault
 from spanglass.server.api import Api
 from spanglass.server.gate import Gate
 from spanglass.server.health import healthz, metrics_route, readiness
+from spanglass.server.login import login_route
 from spanglass.server.metrics import Metrics
 from spanglass.server.readers import Readers
 
@@ -52,6 +53,7 @@ def create_app(config: ServerConfig, metrics: Metrics | None = None) -> Starlett
         Route("/readyz", readiness(lambda: _check(readers))),
         metrics_route(metrics or Metrics()),
         *Api(readers).routes(),
+        *([login_route(config.token)] if config.token else []),
     ]
     if find_spec("spanglass.server.viewer") is not None:
         viewer = import_module("spanglass.server.viewer")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 
 from spanglass import guard
 from spanglass.errors import (
@@ -21,6 +20,7 @@ from spanglass.errors import (
     StoreError,
     StoreMissing,
 )
+from spanglass.server.answer import JsonAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +42,9 @@ _STATUSES: tuple[tuple[type[SpanglassError], int], ...] = (
 
 def fault_response(
     status: int, kind: str, message: str, headers: Mapping[str, str] | None = None, **more: Any
-) -> JSONResponse:
+) -> JsonAnswer:
     """The answer to a request that cannot be served."""
-    return JSONResponse({"error": {"type": kind, "message": message, **more}}, status, headers)
+    return JsonAnswer({"error": {"type": kind, "message": message, **more}}, status, headers)
 
 
 async def of_ours(_: Request, fault: Exception) -> Response:
