@@ -1,4 +1,4 @@
-"""Secrets planted wherever a program can leave one: none is in Jaeger, in the sidecar's store, in a queue or in a log."""
+"""Secrets planted wherever a program can leave one: none in Jaeger, none in the sidecar's store, none in any log."""
 
 from __future__ import annotations
 
@@ -8,16 +8,44 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from end_to_end.backends import jaeger, otlp
-from end_to_end.backends.process import until
+from end_to_end.backends.process import BIN, until
+from end_to_end.program import API_KEY, run_program
+from fake_provider import Answer
 from redact.shapes import SHAPES, Shape
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from end_to_end.backends.stack import Stack
+    from fake_provider import FakeProvider
 
 pytestmark = pytest.mark.slow
 
+RUN = (str(BIN / "spanglass"), "run", "--", "python")
+#: A program that is careless in every way that it can be.
+CARELESS = """
+import logging
+from opentelemetry import trace
+
+tracer = trace.get_tracer("careless")
+secret = os.environ["PLANTED"]
+with tracer.start_as_current_span(f"work with {secret}") as span:
+    span.set_attribute("note", f"the key is {secret}")
+    span.set_attribute("api_key", os.environ["PLANTED_WORD"])
+    span.add_event(f"got {secret}", {"text": secret, "password": os.environ["PLANTED_WORD"]})
+    tool = {"type": "mcp", "server_url": f"https://me:{os.environ['PLANTED_WORD']}@example.com/?token={secret}",
+            "server_label": "x", "authorization": os.environ["PLANTED_WORD"], "headers": {"X-Key": secret}}
+    client.responses.create(model="gpt-4o-mini", input=f"My key is {secret}, keep it", tools=[tool],
+                            extra_headers={"X-Api-Key": secret, "Cookie": f"session={secret}"})
+    try:
+        ask(f"and again: {secret}")
+    except openai.AuthenticationError as error:
+        logging.getLogger("careless").exception("no luck")
+        span.record_exception(ValueError(f"no luck with {secret}"))
+        span.set_status(trace.Status(trace.StatusCode.ERROR, f"no luck with {secret}"))
+        say(type(error).__name__)
+"""
 #: Passwords and the like, which only their names give away.
 WORDS = {name: f"hunter-{name}-of-no-shape-7" for name in ("api_key", "password", "db.password", "x-api-key", "cookie")}
 
@@ -73,3 +101,62 @@ def test_a_span_that_no_spanglass_has_seen_is_masked_in_all_of_its_parts(stack: 
     assert json.loads(found.tags["gen_ai.input.messages"])[0]["parts"][0]["content"] == "My key is****"
     assert json.loads(found.tags["gen_ai.tool.definitions"])["tool"]["headers"] == {"X-Api-Key": "****"}
     assert not [name for name in found.tags if name.startswith("spanglass.unmasked")]
+
+
+def test_a_program_that_plants_secrets_everywhere_leaves_none(
+    stack: Stack, tmp_path: Path, provider: FakeProvider
+) -> None:
+    secret = Shape("openai and alike", ("sk-proj-", ("w", 40))).make(seed=1)
+    word = "hunter-no-shape-at-all"
+    refused = {"error": {"message": f"Incorrect API key provided: {secret}", "type": "invalid_request_error"}}
+    provider.otherwise(
+        lambda path, _: Answer.json(refused, 401) if path.endswith("completions") else _responded(secret)
+    )
+    environ = stack.environ("careless", PLANTED=secret, PLANTED_WORD=word)
+    done = run_program(CARELESS, tmp_path, provider, RUN, environ)
+    assert (done.code, done.said) == (0, ["AuthenticationError"]), done.err
+    assert all(planted in str(provider.exchanges) for planted in (secret, word)), "the provider got them unmasked"
+    spans = jaeger.spans_of(stack, "careless", 3)
+    records = [until(lambda ref=span.ref: stack.record(ref), "the record is there") for span in spans if span.is_call]
+    assert [(record["state"], len(record["attempts"])) for record in records] == [("done", 1), ("error", 1)]
+    assert all(record["redactions"] for record in records)
+    told = {"Jaeger": jaeger.raw_traces(stack, "careless"), "API": json.dumps(records), **dict(_written(stack))}
+    leaks = [(where, planted) for where, text in told.items() for planted in (secret, word, API_KEY) if planted in text]
+    assert leaks == []
+
+
+def test_what_the_sidecar_keeps_of_a_span_that_no_spanglass_has_seen_is_masked(stack: Stack) -> None:
+    secret = Shape("openai and alike", ("sk-proj-", ("w", 40))).make(seed=2)
+    made, resource = _planted(secret)
+    otlp.send_spans(stack, "foreign-kept", [made], **resource)
+    record = until(lambda: stack.record(f"{made['traceId']}/{made['spanId']}"), "the record is there")
+    told = {"API": json.dumps(record), **dict(_written(stack))}
+    leaks = [
+        (where, planted) for where, text in told.items() for planted in (secret, *WORDS.values()) if planted in text
+    ]
+    assert leaks == []
+
+
+def _responded(secret: str) -> Answer:
+    output = [{"type": "message", "id": "m", "role": "assistant", "status": "completed",
+               "content": [{"type": "output_text", "text": f"You said {secret}", "annotations": []}]}]  # fmt: skip
+    return Answer.json(
+        {"id": "resp_1", "object": "response", "model": "gpt-4o-mini", "status": "completed", "created_at": 0,
+         "output": output, "parallel_tool_calls": False, "tool_choice": "auto", "tools": []},
+        headers=[("set-cookie", f"session={secret}"), ("x-request-id", "req_1")],
+    )  # fmt: skip
+
+
+def _written(stack: Stack) -> Iterator[tuple[str, str]]:
+    """What is on the disk: logs, queues, our database; and, because pieces are compressed there, every record.
+
+    Jaeger's own files are gigabytes of holes; what it keeps in them it tells over its API.
+    """
+    for process in stack.processes:
+        yield process.name, process.output()
+    for file in stack.directory.rglob("*"):
+        if file.is_file() and "badger" not in file.parts:
+            yield str(file.relative_to(stack.directory)), file.read_bytes().decode("latin-1")
+    with stack.reader() as reader:
+        for call in reader.find(limit=1000):
+            yield f"record {call.ref}", json.dumps(reader.fetch(call.ref).to_dict())
