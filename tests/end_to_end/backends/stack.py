@@ -108,8 +108,10 @@ class Stack:
 
     def records(self) -> list[dict[str, Any]]:
         """All calls that the sidecar knows of."""
-        answer = self.open(f"http://{self.host}:8088/api/search?limit=1000").raise_for_status()
-        found: list[dict[str, Any]] = answer.json()["calls"]
+        answer = self.open(f"http://{self.host}:8088/api/search?limit=1000")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return []  # it has no store before the first call
+        found: list[dict[str, Any]] = answer.raise_for_status().json()["calls"]
         return found
 
     def reader(self) -> Reader:
