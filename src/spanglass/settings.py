@@ -319,8 +319,8 @@ OPTIONS: tuple[Option, ...] = (
         _choice("adopt", "own", "none"),
         "`adopt`, `own`, `none`",
         "adopt",
-        "which span a call has: that of another instrumentation where there is one, else its own; always its own; never "
-        "one of ours, and the record is kept all the same",
+        "which span a call has: another instrumentation's where there is one, else its own; always its own; none of "
+        "ours, and the record is kept all the same",
     ),
     Option(
         "capture_urls",

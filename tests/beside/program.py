@@ -3,7 +3,7 @@
 Usage: program.py VENDOR STATE_DIR. For each call one line of JSON: its shape, and the spans that ended with it.
 """
 
-# ruff: noqa: T201, BLE001, PERF203
+# ruff: noqa: T201
 
 from __future__ import annotations
 

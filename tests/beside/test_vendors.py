@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 VENDORS = [
-    *(f"{name} {sdk}" for name in ("openllmetry", "openinference", "upstream", "logfire") for sdk in ("openai", "anthropic")),
+    *(
+        f"{name} {sdk}"
+        for name in ("openllmetry", "openinference", "upstream", "logfire")
+        for sdk in ("openai", "anthropic")
+    ),
     "itself anthropic",
 ]
 #: OpenLLMetry begins and ends the span of a Responses call after it, so there is none to adopt while the call runs.

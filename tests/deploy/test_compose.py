@@ -10,13 +10,15 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from end_to_end.backends import compose
 from end_to_end.backends.compose import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE = compose.load()
 SERVICES: dict[str, Any] = FILE["services"]
@@ -112,4 +114,5 @@ def _dockerfile() -> str:
 
 
 def _instruction(name: str) -> str:
-    return re.findall(rf"^{name} (.*)$", _dockerfile(), re.MULTILINE)[-1]
+    found: list[str] = re.findall(rf"^{name} (.*)$", _dockerfile(), re.MULTILINE)
+    return found[-1]

@@ -20,8 +20,8 @@ from spanglass.guard import Boundary
 from spanglass.journal import Journal
 from spanglass.place import DebugSwitch, current_place
 from spanglass.redact import Redactor
-from spanglass.span.adopt import adoptable_span, note_begun
 from spanglass.redact.attribute import AttributeMasker
+from spanglass.span.adopt import adoptable_span, note_begun
 from spanglass.span.late import Backlog
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Finds the gen_ai span that another instrumentation, or the SDK itself, has already begun for this call.
 
-Invariant: only a span that is recording, stands for one request to a model, and has no call yet is adopted; an agent's, a
-tool's, a chain's or a workflow's span only contains such requests. It is the current span, or, for instrumentations that
-never make theirs current, the last one that was begun in this context beside where ours would be.
+Invariant: only a span that is recording, stands for one request to a model, and has no call yet is adopted; an
+agent's, a tool's, a chain's or a workflow's span only contains such requests. It is the current span or, for
+instrumentations that never make theirs current, the last that was begun in this context where ours would be.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _OPENINFERENCE_KINDS = frozenset({"LLM", "EMBEDDING"})
 #: OpenLLMetry before it followed the conventions.
 _REQUEST_TYPE = "llm.request.type"
 _REQUEST_TYPES = frozenset({"chat", "completion", "embedding"})
+_MODELS = ("gen_ai.request.model", "llm.model_name", "llm.request.model_name")
 #: Models that run in the process have INTERNAL spans, and so have all of OpenInference's.
 _KINDS = frozenset({SpanKind.CLIENT, SpanKind.INTERNAL})
 
@@ -36,22 +37,22 @@ _last_begun: ContextVar[_Begun] = ContextVar("spanglass.begun", default=None)
 _adopted: weakref.WeakSet[Span] = weakref.WeakSet()
 
 
-def adopt_span() -> Span | None:
-    """The span that stands for the call that is about to be made, or None; it is given once."""
-    span = adoptable_span()
+def adopt_span(model: Any = None) -> Span | None:
+    """The span that stands for the call to ``model`` that is about to be made, or None; it is given once."""
+    span = adoptable_span(model)
     if span is not None:
         _adopted.add(span)
     return span
 
 
-def adoptable_span() -> Span | None:
+def adoptable_span(model: Any = None) -> Span | None:
     """The same without taking it."""
     current = get_current_span()
     if stands_for_request(current) and current not in _adopted:
         return current
     begun = _last_begun.get()
     span = begun() if begun is not None else None
-    if span is None or span in _adopted or not span.is_recording():
+    if span is None or span in _adopted or not span.is_recording() or not _asks(span, model):
         return None
     return span if _parent_id(span) == current.get_span_context().span_id else None
 
@@ -72,6 +73,13 @@ def stands_for_request(span: Span) -> bool:
         or attributes.get(_OPENINFERENCE_KIND) in _OPENINFERENCE_KINDS
         or attributes.get(_REQUEST_TYPE) in _REQUEST_TYPES
     )
+
+
+def _asks(span: Any, model: Any) -> bool:
+    """Whether a span that is only nearby may be for this model: it may be for a call that we do not see."""
+    attributes: Mapping[str, Any] = span.attributes or {}
+    named = {attributes[name] for name in _MODELS if name in attributes}
+    return model is None or not named or model in named
 
 
 def _is_ours(span: Any) -> bool:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
-    from spanglass.span.attributes import Attributes
     from spanglass.settings import Spans
+    from spanglass.span.attributes import Attributes
     from spanglass.span.late import Event, Late, MaskAll
 
 _STATUS_TEXT_LIMIT = 1_000
@@ -106,7 +106,7 @@ class CallSpan:
         self._content = content
         self._limit = limit
         self._message_count = 0
-        found = adopt_span() if spans != "own" else None
+        found = adopt_span(attributes.get("gen_ai.request.model")) if spans != "own" else None
         self.adopted = found is not None
         current = trace.get_current_span().get_span_context()
         self.span: Span = found or (

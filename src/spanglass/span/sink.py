@@ -29,7 +29,7 @@ _EVENT_ATTRIBUTES = 8
 def late_on(span: Span, mask_all: MaskAll) -> Late | None:
     """What says things on a span when somebody looks at it; None where they have to be said at once."""
     if type(span).__module__ != _SDK:
-        return None  # a wrapper (Logfire's) hands the SDK's fields out, and would keep for itself what is put in their place
+        return None  # a wrapper (Logfire's) hands the SDK's fields out, and would keep what is put in their place
     attributes, limits = getattr(span, "_attributes", None), getattr(span, "_limits", None)
     if type(attributes) is not BoundedAttributes or limits is None or not hasattr(span, "_events"):
         return None

@@ -102,8 +102,8 @@ def links(stack: Stack, span: Span) -> list[Link]:
 
 def _links(span: Span) -> Iterator[Link]:
     for pattern in patterns():
-        kind, key = pattern["type"], pattern.get("key")
-        keys = [key] if isinstance(key, str) else key
+        kind, key = pattern["type"], pattern.get("key", [])
+        keys: list[str] = [key] if isinstance(key, str) else key
         if kind == "traces":
             yield from _filled(pattern, {"traceID": span.raw["traceID"]})
         for items in {"tags": [span.tags], "logs": span.events}.get(kind, ()):

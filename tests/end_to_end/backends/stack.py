@@ -1,7 +1,7 @@
 """Collector, Jaeger and sidecar on one loopback address of their own, as docker-compose.yml describes them.
 
-Invariant: every port is the one of the compose file, because on Linux each test can have an address of its own; all data
-is in one directory, and outlives the processes but not the test.
+Invariant: every port is the one of the compose file, because on Linux each test can have an address of its own; all
+data is in one directory, and outlives the processes but not the test.
 """
 
 from __future__ import annotations

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from end_to_end.backends import jaeger
@@ -14,6 +13,8 @@ from end_to_end.program import INSTRUMENT, run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import httpx
 
     from end_to_end.backends.stack import Stack
     from fake_provider import Exchange, FakeProvider
@@ -51,7 +52,7 @@ def assert_bytes_behind(stack: Stack, span: jaeger.Span, exchange: Exchange) -> 
     assert stack.open(f"{base}/attempts/1/response").content == exchange.said
 
 
-def _whole(stack: Stack, ref: str) -> dict[str, object] | None:
+def _whole(stack: Stack, ref: str) -> dict[str, Any] | None:
     record = stack.record(ref)
     return record if record is not None and record["complete"] and record["state"] == "done" else None
 

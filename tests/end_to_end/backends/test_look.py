@@ -1,4 +1,4 @@
-"""What Jaeger has of a program's calls is what its page needs to look right, whatever their size and however they end."""
+"""What Jaeger has of a program's calls is what its page needs to look right, whatever their size and their end."""
 
 from __future__ import annotations
 

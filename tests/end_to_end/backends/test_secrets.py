@@ -117,7 +117,7 @@ def test_a_program_that_plants_secrets_everywhere_leaves_none(
     assert (done.code, done.said) == (0, ["AuthenticationError"]), done.err
     assert all(planted in str(provider.exchanges) for planted in (secret, word)), "the provider got them unmasked"
     spans = jaeger.spans_of(stack, "careless", 3)
-    records = [until(lambda ref=span.ref: stack.record(ref), "the record is there") for span in spans if span.is_call]
+    records = [_record(stack, span.ref) for span in spans if span.is_call]
     assert [(record["state"], len(record["attempts"])) for record in records] == [("done", 1), ("error", 1)]
     assert all(record["redactions"] for record in records)
     told = {"Jaeger": jaeger.raw_traces(stack, "careless"), "API": json.dumps(records), **dict(_written(stack))}
@@ -129,12 +129,16 @@ def test_what_the_sidecar_keeps_of_a_span_that_no_spanglass_has_seen_is_masked(s
     secret = Shape("openai and alike", ("sk-proj-", ("w", 40))).make(seed=2)
     made, resource = _planted(secret)
     otlp.send_spans(stack, "foreign-kept", [made], **resource)
-    record = until(lambda: stack.record(f"{made['traceId']}/{made['spanId']}"), "the record is there")
+    record = _record(stack, f"{made['traceId']}/{made['spanId']}")
     told = {"API": json.dumps(record), **dict(_written(stack))}
     leaks = [
         (where, planted) for where, text in told.items() for planted in (secret, *WORDS.values()) if planted in text
     ]
     assert leaks == []
+
+
+def _record(stack: Stack, ref: str) -> dict[str, Any]:
+    return until(lambda: stack.record(ref), f"the record of {ref} is there")
 
 
 def _responded(secret: str) -> Answer:
