@@ -77,26 +77,22 @@ def anthropic_shapes() -> dict[str, Callable[[Any], Any]]:
     }
 
 
-def use(made: Any) -> None:
+def use(shape: str, made: Any) -> None:
     """Reads what a call gave to its end."""
-    if hasattr(made, "model_dump"):
-        return
-    if hasattr(made, "__iter__"):
+    if shape == "stream":
         list(made)
-    else:
+    elif shape == "helper":
         with made as stream:
             list(stream)
 
 
-async def use_async(made: Any) -> None:
+async def use_async(shape: str, made: Any) -> None:
     """The same of an async client."""
     if inspect.isawaitable(made):
         made = await made
-    if hasattr(made, "model_dump"):
-        return
-    if hasattr(made, "__aiter__"):
+    if shape == "stream":
         _ = [event async for event in made]
-    else:
+    elif shape == "helper":
         async with made as stream:
             _ = [event async for event in stream]
 
@@ -126,13 +122,13 @@ def main() -> None:
     shapes = openai_shapes() if openai else anthropic_shapes()
     client = sdk.OpenAI() if openai else sdk.Anthropic()
     for shape, call in shapes.items():
-        use(call(client))
+        use(shape, call(client))
         tell(shape)
 
     async def run_async() -> None:
         client = sdk.AsyncOpenAI() if openai else sdk.AsyncAnthropic()
         for shape, call in shapes.items():
-            await use_async(call(client))
+            await use_async(shape, call(client))
             tell(f"async {shape}")
 
     asyncio.run(run_async())
