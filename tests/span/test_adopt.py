@@ -54,21 +54,21 @@ CONTAINERS = {
 @pytest.mark.parametrize(("kind", "attributes"), REQUESTS.values(), ids=REQUESTS)
 def test_a_span_for_a_request_is_adopted(tracer: Tracer, kind: SpanKind, attributes: dict[str, str]) -> None:
     with tracer.start_as_current_span("theirs", kind=kind, attributes=attributes) as span:
-        assert adoptable_span() is span
-    assert adoptable_span() is None
+        assert adoptable_span(trace.get_current_span()) is span
+    assert adoptable_span(trace.get_current_span()) is None
 
 
 @pytest.mark.parametrize(("kind", "attributes"), CONTAINERS.values(), ids=CONTAINERS)
 def test_a_span_that_only_contains_requests_is_not(tracer: Tracer, kind: SpanKind, attributes: dict[str, str]) -> None:
     with tracer.start_as_current_span("theirs", kind=kind, attributes=attributes) as span:
         assert not stands_for_request(span)
-        assert adoptable_span() is None
+        assert adoptable_span(trace.get_current_span()) is None
 
 
 def test_a_span_is_adopted_once(tracer: Tracer) -> None:
     kind, attributes = REQUESTS["today's conventions"]
     with tracer.start_as_current_span("theirs", kind=kind, attributes=attributes) as span:
-        assert [adopt_span(), adopt_span()] == [span, None]
+        assert [adopt_span(span), adopt_span(span)] == [span, None]
 
 
 def test_a_span_that_is_never_current_is_found_where_ours_would_be(tracer: Tracer) -> None:
@@ -76,17 +76,17 @@ def test_a_span_that_is_never_current_is_found_where_ours_would_be(tracer: Trace
     with tracer.start_as_current_span("the program's"):
         theirs = tracer.start_span("theirs", kind=kind, attributes=attributes)
         with tracer.start_as_current_span("further in"):
-            assert adoptable_span() is None
-        assert adoptable_span() is theirs
+            assert adoptable_span(trace.get_current_span()) is None
+        assert adoptable_span(trace.get_current_span()) is theirs
         theirs.end()
-        assert adoptable_span() is None
+        assert adoptable_span(trace.get_current_span()) is None
 
 
 def test_a_span_nearby_for_another_model_is_not_adopted(tracer: Tracer) -> None:
     kind, attributes = REQUESTS["today's conventions"]
     theirs = tracer.start_span("theirs", kind=kind, attributes={**attributes, "gen_ai.request.model": "gemini"})
-    assert adoptable_span("gpt-4o-mini") is None
-    assert adoptable_span("gemini") is theirs
+    assert adoptable_span(trace.get_current_span(), "gpt-4o-mini") is None
+    assert adoptable_span(trace.get_current_span(), "gemini") is theirs
     theirs.end()
 
 
@@ -95,10 +95,10 @@ def test_our_own_span_of_another_call_is_not_adopted(tracer: Tracer) -> None:
     provider.add_span_processor(Noting())
     kind, attributes = REQUESTS["today's conventions"]
     ours = provider.get_tracer("spanglass").start_span("ours", kind=kind, attributes=attributes)
-    assert adoptable_span() is None
+    assert adoptable_span(trace.get_current_span()) is None
     ours.end()
 
 
 def test_without_any_span_there_is_none() -> None:
     assert trace.get_current_span() is trace.INVALID_SPAN
-    assert adoptable_span() is None
+    assert adoptable_span(trace.get_current_span()) is None

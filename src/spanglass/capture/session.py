@@ -23,8 +23,10 @@ from spanglass.redact import Redactor
 from spanglass.redact.attribute import AttributeMasker
 from spanglass.span.adopt import adoptable_span, note_begun
 from spanglass.span.late import Backlog
+from spanglass.span.preview import LIMIT
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.trace import Tracer, TracerProvider
 
     from spanglass.capture.call import Call
@@ -48,6 +50,9 @@ class SpanPolicy(NamedTuple):
 
     content: bool
     limit: int | None
+
+
+_NO_CONTENT = SpanPolicy(content=False, limit=LIMIT)
 
 
 class Session:
@@ -76,6 +81,9 @@ class Session:
         self._processors: list[tuple[Any, RedactingSpanProcessor]] = []
         self._protecting = threading.RLock()
         self._content_is_safe = True
+        self._always = settings.enabled == "true"
+        content = settings.span_content
+        self._policy = SpanPolicy(content != "none", None if content == "full" else LIMIT)
 
     def tracer(self) -> Tracer:
         """The tracer of the provider in force, which is protected before it is used for the first time."""
@@ -113,14 +121,14 @@ class Session:
             "doctor' and report the versions it prints."
         )
 
-    def watching(self) -> bool:
-        """Whether a call made here and now is to be captured."""
-        if otel_context.get_value(_SUPPRESSED) and adoptable_span() is None:
+    def watching(self, context: Context | None = None) -> bool:
+        """Whether a call made in this context (unset: here and now) is to be captured."""
+        context = otel_context.get_current() if context is None else context
+        if context.get(_SUPPRESSED) and adoptable_span(trace.get_current_span(context)) is None:
             return False  # who suppresses further spans within his own span of the call does not mean its payload
-        if self.settings.enabled == "true":
-            place = current_place()
+        place = current_place(context)
+        if self._always:
             return place is None or place.debug is not False
-        place = current_place()
         if place is None or place.debug is False:
             return False
         return place.debug is True or self._switch.matches(place)
@@ -133,10 +141,7 @@ class Session:
 
     def span_policy(self) -> SpanPolicy:
         """What of the messages may go on spans."""
-        from spanglass.span.preview import LIMIT
-
-        content = self.settings.span_content
-        return SpanPolicy(content != "none" and self._content_is_safe, None if content == "full" else LIMIT)
+        return self._policy if self._content_is_safe else _NO_CONTENT
 
     def close(self) -> None:
         """Ends what is still open, drains for a bounded time, and takes the processors out again."""

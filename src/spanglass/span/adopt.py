@@ -11,7 +11,7 @@ import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from opentelemetry.trace import SpanKind, get_current_span
+from opentelemetry.trace import SpanKind
 
 from spanglass.span.attributes import MODEL_OPERATIONS
 
@@ -37,17 +37,21 @@ _last_begun: ContextVar[_Begun] = ContextVar("spanglass.begun", default=None)
 _adopted: weakref.WeakSet[Span] = weakref.WeakSet()
 
 
-def adopt_span(model: Any = None) -> Span | None:
-    """The span that stands for the call to ``model`` that is about to be made, or None; it is given once."""
-    span = adoptable_span(model)
+def adopt_span(current: Span, model: Any = None) -> Span | None:
+    """The span that stands for the call that is about to be made, or None; it is given once.
+
+    Args:
+        current: the current span where the call is made.
+        model: that is asked, as far as that is known.
+    """
+    span = adoptable_span(current, model)
     if span is not None:
         _adopted.add(span)
     return span
 
 
-def adoptable_span(model: Any = None) -> Span | None:
+def adoptable_span(current: Span, model: Any = None) -> Span | None:
     """The same without taking it."""
-    current = get_current_span()
     if stands_for_request(current) and current not in _adopted:
         return current
     begun = _last_begun.get()

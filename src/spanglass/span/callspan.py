@@ -25,7 +25,8 @@ from spanglass.span.sink import late_on, say_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanContext, Tracer
 
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
@@ -85,6 +86,7 @@ class CallSpan:
         name: ``{operation} {model}``.
         started_at: ns since the epoch.
         attributes: what is known before the call leaves (a sampler sees it).
+        context: OpenTelemetry's, in which the call begins.
         content: whether messages may go on the span.
         limit: bytes of a preview, or None for whole messages.
         mask_all: masks what the span says late.
@@ -97,6 +99,7 @@ class CallSpan:
         name: str,
         started_at: int,
         attributes: Attributes,
+        context: Context,
         *,
         content: bool,
         limit: int | None,
@@ -106,25 +109,29 @@ class CallSpan:
         self._content = content
         self._limit = limit
         self._message_count = 0
-        found = adopt_span(attributes.get("gen_ai.request.model")) if spans != "own" else None
+        current = trace.get_current_span(context)
+        found = None if spans == "own" else adopt_span(current, attributes.get("gen_ai.request.model"))
         self.adopted = found is not None
-        current = trace.get_current_span().get_span_context()
-        self.span: Span = found or (
-            trace.NonRecordingSpan(current)
-            if spans == "none"
-            else tracer.start_span(
-                name, kind=SpanKind.CLIENT, attributes=cast("dict[str, Any]", attributes), start_time=started_at
-            )
-        )
-        self.late: Late | None = late_on(self.span, mask_all) if self.span.is_recording() else None
-        self.name = str(getattr(self.span, "name", name)) if self.adopted else name
-        self.started_at = int(getattr(self.span, "start_time", None) or started_at) if self.adopted else started_at
-        self.trace_id, self.span_id = _own_ids(self.span, current)
-        parent = (
-            getattr(self.span, "parent", None) if self.span.is_recording() else (current if current.is_valid else None)
-        )
-        self.parent_span_id = None if parent is None else trace.format_span_id(parent.span_id)
-        self.service = _service_name(self.span)
+        if found is not None:
+            span = found
+        elif spans == "none":
+            span = trace.NonRecordingSpan(current.get_span_context())
+        else:
+            span = _begin(tracer, name, started_at, attributes, context)
+        self.span: Span = span
+        self.name, self.started_at = name, started_at
+        parent: SpanContext | None = current.get_span_context()
+        recording = span.is_recording()
+        self.trace_id, self.span_id = _own_ids(span, recording=recording, parent=parent)
+        self.late: Late | None = late_on(span, mask_all) if recording else None
+        self._begun: Attributes = {} if self.adopted else attributes
+        self._attempts: list[Event] = []
+        if self.adopted:
+            self.name = str(getattr(span, "name", name))
+            self.started_at = int(getattr(span, "start_time", None) or started_at)
+            parent = getattr(span, "parent", None)
+        self.parent_span_id = None if parent is None or not parent.is_valid else trace.format_span_id(parent.span_id)
+        self.service = _service_name(span)
 
     @property
     def ref(self) -> str:
@@ -137,10 +144,10 @@ class CallSpan:
             self._say(partial(self._of_request, read))
 
     def add_attempt(self, number: int, started_at: int, attributes: dict[str, Any]) -> None:
-        """Says how one HTTP exchange went."""
-        if self.span.is_recording():
-            said = Said({}, events.attempt_events(number, {"number": number, **attributes}, started_at))
-            self._say(lambda: said)
+        """Says how one HTTP exchange went: when the call ends, or at once on a span that may end before."""
+        self._attempts += events.attempt_events(number, {"number": number, **attributes}, started_at)
+        if self.adopted and self.span.is_recording():
+            self._say(self._of_attempts)
 
     def finish(self, ending: Ending, error: BaseException | None, read: Callable[[], Answer] | None) -> None:
         """Says how the call ended and what was answered, which ``read`` gives; ends the span unless it is another's."""
@@ -158,8 +165,12 @@ class CallSpan:
         else:
             say_now(self.span, saying())
 
+    def _of_attempts(self) -> Said:
+        attempts, self._attempts = self._attempts, []
+        return Said({}, attempts)
+
     def _of_request(self, read: Callable[[], Question]) -> Said:
-        attributes: Attributes = {"spanglass.ref": self.ref}
+        attributes: Attributes = {**self._begun, "spanglass.ref": self.ref}
         request = read()
         messages = request.messages
         self._message_count = len(messages)
@@ -181,6 +192,7 @@ class CallSpan:
 
     def _of_answer(self, ending: Ending, read: Callable[[], Answer] | None) -> Said:
         attributes: Attributes = {
+            **self._begun,
             "spanglass.state": ending.state,
             "spanglass.attempts": ending.attempts,
             "spanglass.complete": ending.complete,
@@ -189,7 +201,7 @@ class CallSpan:
             attributes["spanglass.redactions"] = ending.redactions
         if ending.first_byte_ns is not None and not self.adopted:
             attributes["gen_ai.response.time_to_first_chunk"] = ending.first_byte_ns / 1e9
-        told: list[Event] = []
+        told = [*self._of_attempts().events]
         if read is not None:
             answer = read()
             if not self.adopted:
@@ -199,7 +211,7 @@ class CallSpan:
                 attributes["gen_ai.output.messages"] = preview
                 attributes["gen_ai.output.messages_ref"] = f"spanglass://{self.ref}#output"
                 whole = self._limit is None
-                told = events.output_events(answer.output, self._message_count, ending.ended_at, whole=whole)
+                told += events.output_events(answer.output, self._message_count, ending.ended_at, whole=whole)
         return Said(cast("dict[str, Any]", attributes), told)
 
     def _fail(self, info: ErrorInfo, error: BaseException | None) -> None:
@@ -209,15 +221,49 @@ class CallSpan:
             self.span.record_exception(error)
 
 
-def _own_ids(span: Span, parent: trace.SpanContext) -> tuple[str, str]:
+def _begin(tracer: Tracer, name: str, started_at: int, attributes: Attributes, context: Context) -> Span:
+    """A span of our own. Attributes are given to it at once only where a sampler may look at them."""
+    looked_at = attributes if _looks(getattr(tracer, "sampler", None)) else None
+    return tracer.start_span(
+        name, context, SpanKind.CLIENT, cast("dict[str, Any] | None", looked_at), start_time=started_at
+    )
+
+
+def _looks(sampler: Any) -> bool:
+    """Whether a sampler may look at attributes; the SDK's own do not."""
+    global _incurious  # noqa: PLW0603 - the SDK is imported by whoever has a tracer of it
+    if sampler is _incurious:
+        return False
+    from opentelemetry.sdk.trace import sampling
+
+    own = (sampling.StaticSampler, sampling.TraceIdRatioBased)
+    parts = vars(sampler).values() if type(sampler) is sampling.ParentBased else (sampler,)
+    if not all(type(part) in own for part in parts):
+        return True
+    _incurious = sampler
+    return False
+
+
+_incurious: Any = object()
+
+
+def _own_ids(span: Span, *, recording: bool, parent: SpanContext | None) -> tuple[str, str]:
     """The span's ids; where there is no span of its own (no SDK, or one that only passes its parent on), new ones."""
     context = span.get_span_context()
-    own = context.is_valid and (span.is_recording() or context.span_id != parent.span_id)
-    trace_id = context.trace_id if context.is_valid else _random.getrandbits(128) or 1
-    span_id = context.span_id if own else _random.getrandbits(64) or 1
-    return trace.format_trace_id(trace_id), trace.format_span_id(span_id)
+    trace_id, span_id = context.trace_id, context.span_id
+    if not recording:
+        own = context.is_valid and (parent is None or span_id != parent.span_id)
+        trace_id = trace_id if context.is_valid else _random.getrandbits(128) or 1
+        span_id = span_id if own else _random.getrandbits(64) or 1
+    return f"{trace_id:032x}", f"{span_id:016x}"
 
 
 def _service_name(span: Span) -> str:
+    global _service  # noqa: PLW0603 - of the resource that was asked for last, which is nearly always the same
     resource = getattr(span, "resource", None)
-    return str(resource.attributes.get("service.name", "")) if resource is not None else ""
+    if resource is not _service[0]:
+        _service = (resource, str(resource.attributes.get("service.name", "")) if resource is not None else "")
+    return _service[1]
+
+
+_service: tuple[Any, str] = (None, "")
