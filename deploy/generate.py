@@ -74,15 +74,12 @@ def ignored_key_patterns() -> list[str]:
 def replacements() -> list[Replacement]:
     """Values under a credential's name in JSON, reprs and assignments, and the password of a url."""
     tokens = "|".join(_TOKENS.split())
-    names = f"(?:{_phrases()}|(?:{tokens})[-_. ]?token)"
-    after = r"""(?:\\*["'])?\]?\s*[=:]\s*"""
+    name = rf"""(?:{_phrases()}|(?:{tokens})[-_. ]?token)(?:\\*["'])?\]?\s*[=:]\s*"""
+    in_double, in_single = r"""(\\*")(?:[^"\\]|\\[^"])+""", r"""(\\*')(?:[^'\\]|\\[^'])+"""
+    scheme = r"""(?:bearer|basic|digest|token)\s+[^\s"'\\]+"""
+    value = f"(?:{in_double}|{in_single}|{scheme}|{_BARE}*[0-9]{_BARE}*)"
     return [
-        Replacement(rf"""(?i)({names}{after}\\*")(?:[^"\\]|\\[^"])+""", f"${{1}}{MASK}"),
-        Replacement(rf"""(?i)({names}{after}\\*')(?:[^'\\]|\\[^'])+""", f"${{1}}{MASK}"),
-        Replacement(rf"(?i)({names}\s*[=:]\s*){_BARE}*[0-9]{_BARE}*", f"${{1}}{MASK}"),
-        Replacement(
-            r"""(?i)(authorization["']?\s*[:=]\s*["']?(?:bearer|basic|digest|token)\s+)[^\s"'\\]+""", f"${{1}}{MASK}"
-        ),
+        Replacement(f"(?i)({name}){value}", f"${{1}}${{2}}${{3}}{MASK}"),
         Replacement(r"""(://[^/?#\s"'@\\:]*:)[^/?#\s"'@\\]+@""", f"${{1}}{MASK}@"),
     ]
 

@@ -38,7 +38,7 @@ IGNORED = [re.compile(pattern.replace("$$", "$")) for pattern in PROCESSOR["igno
 def masked(text: str) -> str:
     """As the Collector does it: names in texts first, then shapes."""
     for replacement in GENERATE.replacements():
-        text = re.sub(replacement.pattern, replacement.replacement.replace("${1}", r"\g<1>"), text)
+        text = re.sub(replacement.pattern, re.sub(r"\$\{(\d)\}", r"\\g<\1>", replacement.replacement), text)
     for pattern in VALUES:
         text = pattern.sub(GENERATE.MASK, text)
     return text

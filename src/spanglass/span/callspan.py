@@ -93,7 +93,7 @@ class CallSpan:
         spans: whether another's span is adopted, or the call always has its own, or adopts one or has none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a span is made of; keyword-only and typed
         self,
         tracer: Tracer,
         name: str,
