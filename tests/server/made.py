@@ -13,31 +13,31 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from read.made import BEGIN, SECOND, SPAN, TRACE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 JsonObject = dict[str, Any]
 JSON = {"content-type": "application/json"}
 PROTOBUF = {"content-type": "application/x-protobuf"}
 PARENT = "c0ffee0000000000"
 _IDS = frozenset({"traceId", "spanId", "parentSpanId"})
-_MESSAGES = {"resourceSpans": ExportTraceServiceRequest, "resourceLogs": ExportLogsServiceRequest}
+_MESSAGES: dict[str, Any] = {"resourceSpans": ExportTraceServiceRequest, "resourceLogs": ExportLogsServiceRequest}
 
 
 def any_value(said: Any) -> JsonObject:
     """``AnyValue``."""
-    if isinstance(said, bool):
-        return {"boolValue": said}
-    if isinstance(said, int):
-        return {"intValue": str(said)}
-    if isinstance(said, float):
-        return {"doubleValue": said}
-    if isinstance(said, bytes):
-        return {"bytesValue": base64.b64encode(said).decode()}
-    if isinstance(said, list):
-        return {"arrayValue": {"values": [any_value(item) for item in said]}}
-    if isinstance(said, dict):
-        return {"kvlistValue": {"values": key_values(said)}}
-    return {} if said is None else {"stringValue": said}
+    if said is None:
+        return {}
+    values: dict[type, tuple[str, Callable[[Any], Any]]] = {
+        bool: ("boolValue", bool),
+        int: ("intValue", str),
+        float: ("doubleValue", float),
+        str: ("stringValue", str),
+        bytes: ("bytesValue", lambda given: base64.b64encode(given).decode()),
+        list: ("arrayValue", lambda given: {"values": [any_value(item) for item in given]}),
+        dict: ("kvlistValue", lambda given: {"values": key_values(given)}),
+    }
+    name, convert = values[type(said)]
+    return {name: convert(said)}
 
 
 def key_values(said: Mapping[str, Any]) -> list[JsonObject]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import select
+import socket
 import zlib
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -20,7 +22,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from read.made import SPAN, TRACE
+from read.made import SPAN, TRACE, Made
 from server.made import JSON, PARENT, PROTOBUF, any_value, encoded, event, log_record, logs, span, traces
 from spanglass.store import open_store
 
@@ -64,7 +66,9 @@ def test_a_span_of_any_vendor_becomes_a_record_under_its_id(
     body = encoded(traces(span(CALL)), headers)
     coding = {gzip.compress: "gzip", zlib.compress: "deflate"}.get(compress or bytes)
     answer = sidecar.post(
-        "/v1/traces", compress(body) if compress else body, {**headers, **({"content-encoding": coding} if coding else {})}
+        "/v1/traces",
+        compress(body) if compress else body,
+        {**headers, **({"content-encoding": coding} if coding else {})},
     )
     assert (answer.status_code, answer.headers["content-type"]) == (200, headers["content-type"])
     assert sidecar.record(SPAN) == {
@@ -157,15 +161,21 @@ def test_credentials_anywhere_in_a_span_or_an_event_never_reach_the_store(sideca
     assert sidecar.send(logs(details, scope=SECRET, service=SECRET)).status_code == 200
     assert sidecar.record(SPAN)["redactions"] >= 6
     files = [path for path in sidecar.settings.state_dir.rglob("*") if path.is_file()]
-    assert [path.name for path in files if SECRET.encode() in path.read_bytes() or b"hunter2" in path.read_bytes()] == []
+    assert [
+        path.name for path in files if SECRET.encode() in path.read_bytes() or b"hunter2" in path.read_bytes()
+    ] == []
     assert SECRET not in sidecar.get(f"/api/spans/{SPAN}").text
     assert "hunter2" not in sidecar.get(f"/api/spans/{SPAN}").text
 
 
 REF = f"{TRACE}/{SPAN}"
-OURS = {**CALL, "spanglass.ref": REF, "gen_ai.input.messages": json.dumps(
-    [{"role": "user", "parts": [{"type": "text", "content": "Hi " * 200}]}]
-), "spanglass.workflow": "nightly", "spanglass.step": "draft"}
+OURS = {
+    **CALL,
+    "spanglass.ref": REF,
+    "gen_ai.input.messages": json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Hi " * 200}]}]),
+    "spanglass.workflow": "nightly",
+    "spanglass.step": "draft",
+}
 
 
 def test_of_a_span_of_our_own_that_comes_alone_a_record_is_made_that_says_what_is_missing(sidecar: Sidecar) -> None:
@@ -186,11 +196,12 @@ def test_of_a_span_of_our_own_that_comes_alone_a_record_is_made_that_says_what_i
 def test_a_span_of_our_own_adds_nothing_to_its_record_whichever_comes_first(
     sidecar: Sidecar, *, span_first: bool
 ) -> None:
-    from read.made import Made
-
     made = Made()
     store = open_store(f"otlp+{sidecar.address.otlp}")
-    sends = [lambda: sidecar.send(traces(span(OURS))), lambda: store.put_many(made.entries())]
+    sends: list[Callable[[], object]] = [
+        lambda: sidecar.send(traces(span(OURS))),
+        lambda: store.put_many(made.entries()),
+    ]
     for send in sends if span_first else reversed(sends):
         send()
     store.close()
@@ -221,7 +232,11 @@ def test_what_comes_again_in_any_order_changes_nothing(sidecar: Sidecar) -> None
 
 
 def test_bad_items_are_rejected_by_number_and_the_others_are_kept(sidecar: Sidecar) -> None:
-    bad = [span(CALL, traceId="00" * 16), span(CALL, spanId=""), span(CALL, spanId="3" * 16, startTimeUnixNano=str(2**64 - 1))]
+    bad = [
+        span(CALL, traceId="00" * 16),
+        span(CALL, spanId=""),
+        span(CALL, spanId="3" * 16, startTimeUnixNano=str(2**64 - 1)),
+    ]
     answer = sidecar.send(traces(*bad, span(CALL)))
     assert answer.status_code == 200
     partial = answer.json()["partialSuccess"]
@@ -254,12 +269,16 @@ def test_what_is_no_otlp_is_refused_with_the_reason(
     answer = sidecar.post("/v1/traces", body, headers)
     assert answer.status_code == status
     if headers.get("content-type") == PROTOBUF["content-type"]:
-        told = Status.FromString(answer.content)
+        told = parse_status(answer.content)
         code, text = told.code, told.message
     else:
         code, text = answer.json()["code"], answer.json()["message"]
     assert (code, words in text) == (3, True), text
     assert b"hello" not in answer.content
+
+
+def parse_status(content: bytes) -> Any:
+    return Status.FromString(content)
 
 
 def test_values_nested_beyond_reason_are_refused_and_the_sidecar_lives(sidecar: Sidecar) -> None:
@@ -292,14 +311,8 @@ def test_a_request_over_the_bound_is_refused_whether_it_is_said_sent_or_unpacked
 
 
 def test_a_client_that_sends_too_slowly_loses_its_place(start: Callable[..., Sidecar]) -> None:
-    import socket
-
     sidecar = start(request_timeout_s=0.2, max_requests=1)
-    host, port = sidecar.address.otlp.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as slow:
-        slow.sendall(
-            b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-        )
+    with closing(begin_request(sidecar)) as slow:
         answer = slow.recv(4096)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert sidecar.send(traces(span(CALL))).status_code == 200
@@ -319,37 +332,25 @@ def test_a_store_that_cannot_be_written_is_a_reason_to_come_again(sidecar: Sidec
 
 
 def test_more_requests_than_may_wait_are_told_to_come_again(start: Callable[..., Sidecar]) -> None:
-    import threading
-
     sidecar = start(max_requests=1)
-    held = threading.Event()
+    with ExitStack() as stack:
+        unfinished: list[socket.socket] = []
+        while len(unfinished) < 40 and not (answered := select.select(unfinished, [], [], 0.02)[0]):
+            unfinished.append(stack.enter_context(closing(begin_request(sidecar))))
+        assert [each.recv(4096).split(b"\r\n")[0] for each in answered] == [b"HTTP/1.1 503 Service Unavailable"]
+        for each in unfinished:
+            if each not in answered:
+                each.sendall(b"}")
+                assert each.recv(4096).startswith(b"HTTP/1.1 200 ")
 
-    def slow() -> Any:
-        yield b"{"
-        held.wait(30)
-        yield b"}"
 
-    def ask(content: Any, answers: list[int]) -> None:
-        with httpx.Client(timeout=60) as http:
-            answers.append(
-                http.post(f"{sidecar.address.otlp}/v1/traces", content=content, headers=JSON).status_code
-            )
-
-    answers: list[int] = []
-    threads = [threading.Thread(target=ask, args=(slow(), answers)) for _ in range(17)]
-    for thread in threads:
-        thread.start()
-    statuses: list[int] = []
-    while 503 not in statuses and len(statuses) < 40:
-        thread = threading.Thread(target=ask, args=(slow(), statuses))
-        thread.start()
-        threads.append(thread)
-        thread.join(1)
-    held.set()
-    for thread in threads:
-        thread.join()
-    assert 503 in statuses
-    assert set(answers + statuses) == {200, 503}
+def begin_request(sidecar: Sidecar) -> socket.socket:
+    """A request whose body lacks its last byte."""
+    host, port = sidecar.address.otlp.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    head = "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+    connection.sendall(head.encode() + b"{")
+    return connection
 
 
 def test_the_sdks_own_exporters_are_understood(sidecar: Sidecar) -> None:
@@ -364,9 +365,7 @@ def test_the_sdks_own_exporters_are_understood(sidecar: Sidecar) -> None:
             live.set_attributes({"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"})
             logging.get_logger("vendor").emit(
                 event_name="gen_ai.client.inference.operation.details",
-                attributes={
-                    "gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]
-                },
+                attributes={"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]},
             )
             span_id = f"{live.get_span_context().span_id:016x}"
     finally:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from spanglass import guard
 from spanglass.settings import OPTIONS, Retention, Settings
+from spanglass.store import without_userinfo
 
 if TYPE_CHECKING:
     import argparse
@@ -160,8 +161,7 @@ def settings_in_force(settings: Settings, args: argparse.Namespace) -> Iterator[
             source = f"--{option.name.replace('_', '-')}"
         else:
             source = option.variable if os.environ.get(option.variable) else "default"
-        shown = ("set" if value else "unset") if option.name in _SECRET else _shown(value)
-        yield Check("settings", option.name, "ok", f"{shown} ({source})")
+        yield Check("settings", option.name, "ok", f"{_without_secrets(option.name, value)} ({source})")
     if settings.enabled == "false":
         told = "off: a program records nothing unless it is started with 'spanglass run' or calls spanglass.install()"
         yield Check("settings", "enabled", "note", told)
@@ -217,6 +217,12 @@ def _endpoint(area: str, exporters: list[str]) -> Iterator[Check]:
 
 def _sdk_is_disabled() -> bool:
     return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def _without_secrets(name: str, value: object) -> str:
+    if name in _SECRET:
+        return "set" if value else "unset"
+    return without_userinfo(_shown(value)) if name == "store" else _shown(value)
 
 
 def _shown(value: object) -> str:

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from spanglass.errors import ConfigurationError
+from spanglass.store import without_userinfo
 
 if TYPE_CHECKING:
     from spanglass.settings import Settings
@@ -34,7 +35,8 @@ class ServerConfig:
         request_timeout_s: how long a client may take to send a request, in seconds.
 
     Raises:
-        ConfigurationError: the address is not of this machine alone and there is no token, or it is too short.
+        ConfigurationError: the address is not of this machine alone and there is no token, or it is too short; or the
+            store is one that calls are only sent on to.
     """
 
     settings: Settings
@@ -43,11 +45,17 @@ class ServerConfig:
     otlp_port: int = 4319
     token: str | None = None
     jaeger_url: str | None = None
-    max_request_bytes: int = 128 * MiB
+    max_request_bytes: int = 64 * MiB
     max_requests: int = 4
     request_timeout_s: float = 60.0
 
     def __post_init__(self) -> None:
+        if self.settings.store.startswith("otlp+"):
+            message = (
+                f"cannot serve {without_userinfo(self.settings.store)!r}: calls are sent on to there, and this server "
+                "needs a store of its own; give it --store, such as sqlite:////var/lib/spanglass/spanglass.db"
+            )
+            raise ConfigurationError(message)
         if self.token is not None and len(self.token) < _LEAST_TOKEN:
             message = f"the token has {len(self.token)} characters and needs {_LEAST_TOKEN} or more; " + _ADVICE
             raise ConfigurationError(message)

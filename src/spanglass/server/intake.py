@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spanglass import guard
 from spanglass.errors import StoreBusy, StoreError
@@ -58,6 +59,11 @@ class _Batch:
     entries: list[Entry] = field(default_factory=list)
     parcels: list[str] = field(default_factory=list)
     previews: list[Entry] = field(default_factory=list)
+
+
+class _Refused(NamedTuple):
+    entry: Entry
+    why: Exception
 
 
 class Intake:
@@ -146,16 +152,20 @@ class Intake:
             store = self._opened()
             entries += (entry for entry in batch.previews if not _is_known(store, entry))
             if entries:
-                refused = _put_all(entries, store)
-                for why in refused:
-                    guard.absorb("server.put", why)
-                    taken.stored -= 1
-                    taken.reject(f"the store does not take an entry: {type(why).__name__}")
-                for entry in entries:
-                    self._metrics.count("spanglass_entries_total", kind=entry.kind)
+                self._count(entries, _put_all(entries, store), taken)
         except StoreError as why:
             self.close()
             raise StoreBusy(str(why)) from why
+
+    def _count(self, entries: Sequence[Entry], refused: list[_Refused], taken: Taken) -> None:
+        for entry, why in refused:
+            guard.absorb("server.put", why)
+            taken.stored -= 1
+            taken.reject(f"the store does not take an entry of kind {entry.kind}: {type(why).__name__}")
+        kinds = Counter(entry.kind for entry in entries)
+        kinds.subtract(entry.kind for entry, _ in refused)
+        for kind, number in kinds.items():
+            self._metrics.count("spanglass_entries_total", number, kind=kind)
 
     def check(self) -> None:
         """Finds out whether the store can be written now.
@@ -194,15 +204,15 @@ def _is_known(store: Store, entry: Entry) -> bool:
     return bool(found and found[0].attempt_count)
 
 
-def _put_all(entries: Sequence[Entry], store: Store) -> list[Exception]:
-    """Puts entries; gives back the faults of those that the store will never take, found by halving."""
+def _put_all(entries: Sequence[Entry], store: Store) -> list[_Refused]:
+    """Puts entries; gives back those that the store will never take, found by halving."""
     try:
         store.put_many(entries)
     except StoreError:
         raise
     except _ENTRY_FAULTS as why:
         if len(entries) == 1:
-            return [why]
+            return [_Refused(entries[0], why)]
         half = len(entries) // 2
         return _put_all(entries[:half], store) + _put_all(entries[half:], store)
     return []

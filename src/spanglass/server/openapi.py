@@ -25,6 +25,10 @@ _TIME_OR_NULL: JsonObject = {"type": ["string", "null"], "format": "date-time"}
 _FLAG: JsonObject = {"type": "boolean"}
 _OBJECT: JsonObject = {"type": "object"}
 _ANYTHING: JsonObject = {}
+_REFERENCE: JsonObject = {**_TEXT, "pattern": "^[0-9a-fA-F]{4,32}(/[0-9a-fA-F]{4,16})?$", "examples": ["00f067aa"]}
+_DAY = "20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z?"
+_MOMENT: JsonObject = {**_TEXT, "pattern": f"^([1-9][0-9]{{0,3}}[smhdw]|{_DAY}(T{_CLOCK})?)$", "examples": ["10m"]}
 _HEADERS: JsonObject = {"type": "object", "additionalProperties": _TEXT}
 
 _FAULTS = {
@@ -61,9 +65,13 @@ def _paths() -> JsonObject:
     trace = "A trace id, its first 4 digits or more, or a reference to a call of the trace."
     workflow = _path("workflow_id", "The workflow.")
     return {
-        "/api/spans/{ref}": _get("The record of one call", "Record", [_path("ref", reference)], 404, 409),
+        "/api/spans/{ref}": _get("The record of one call", "Record", [_path("ref", reference, _REFERENCE)], 404, 409),
         "/api/traces/{trace_id}": _get(
-            "The calls of a trace, in the order in which they began", "Trace", [_path("trace_id", trace)], 404, 409
+            "The calls of a trace, in the order in which they began",
+            "Trace",
+            [_path("trace_id", trace, _REFERENCE)],
+            404,
+            409,
         ),
         "/api/workflows/{workflow_id}": _get(
             "The calls of a workflow, in the order in which they began", "Workflow", [workflow], 404
@@ -89,8 +97,9 @@ def _get(summary: str, schema: str, parameters: list[JsonObject], *statuses: int
     return {"get": {**operation, "parameters": parameters} if parameters else operation}
 
 
-def _path(name: str, meaning: str) -> JsonObject:
-    return {"name": name, "in": "path", "required": True, "description": meaning, "schema": {**_TEXT, "minLength": 1}}
+def _path(name: str, meaning: str, schema: JsonObject | None = None) -> JsonObject:
+    shape = schema or {**_TEXT, "minLength": 1}
+    return {"name": name, "in": "path", "required": True, "description": meaning, "schema": shape}
 
 
 def _search() -> list[JsonObject]:
@@ -106,8 +115,8 @@ def _search() -> list[JsonObject]:
         _query("model", model, filled),
         _query("provider", "Equal to this.", filled),
         _query("text", told, filled),
-        _query("since", f"Begun at or after: {when}", {**filled, "examples": ["10m"]}),
-        _query("until", f"Begun before: {when}", {**filled, "examples": ["2026-11-21T04:30"]}),
+        _query("since", f"Begun at or after: {when}", _MOMENT),
+        _query("until", f"Begun before: {when}", _MOMENT),
         _query(
             "limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}
         ),

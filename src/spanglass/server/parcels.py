@@ -5,10 +5,10 @@ Invariant: a record is told ours by its scope and event name alone; what it then
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from spanglass.model.entry import AttemptEntry, EnvelopeEntry, RequestEntry
+import msgspec
+
 from spanglass.server.decoding import NotOtlp, attributes_of, ids_of, plain
 from spanglass.store.parcel import Chunk, read_header
 from spanglass.store.remote import EVENT_NAME, SCOPE_NAME
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from spanglass.server.decoding import Item
 
 _PREFIX = "spanglass.parcel."
-_WAITING = "not all of it has arrived here yet"
+#: How a record names the body of an entry, by its kind; the others have no place for what is missing.
+_BODIES = {"request": "attempts[{}].request_body", "attempt": "attempts[{}].response_body", "envelope": "envelope"}
+
+
+class _Numbered(msgspec.Struct):
+    number: int = 0
 
 
 def is_parcel(item: Item) -> bool:
@@ -51,20 +56,11 @@ def still_on_its_way(chunk: Chunk) -> list[Entry]:
 
     The whole entry takes its place when it has come, because a part that has its body is better than one that has not.
     """
-    if not chunk.header:
+    what = _BODIES.get(chunk.kind)
+    if not chunk.header or what is None:
         return []
-    entry = read_header(chunk.kind, chunk.header)
-    if isinstance(entry, RequestEntry):
-        return [_marked(entry, f"attempts[{entry.number - 1}].request_body")]
-    if isinstance(entry, AttemptEntry):
-        return [_marked(entry, f"attempts[{entry.number - 1}].response_body")]
-    if isinstance(entry, EnvelopeEntry):
-        return [_marked(entry, "envelope")]
-    return []
-
-
-def _marked(entry: RequestEntry | AttemptEntry | EnvelopeEntry, what: str) -> Entry:
-    return replace(entry, missing=[*entry.missing, f"{what}: {_WAITING}"])
+    number = msgspec.json.decode(chunk.header, type=_Numbered).number
+    return [read_header(chunk.kind, chunk.header, f"{what.format(number - 1)}: not all of it has arrived here yet")]
 
 
 def _told(values: dict[str, Any], name: str, kind: type) -> Any:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spanglass.server.config import ServerConfig
 
 _GRACE_S = 20
+_MOST_CONNECTIONS = 512
 
 
 class Address(NamedTuple):
@@ -53,6 +54,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                limit_concurrency=_MOST_CONNECTIONS,
                 timeout_graceful_shutdown=_GRACE_S,
             )
         )

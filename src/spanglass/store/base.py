@@ -234,11 +234,11 @@ def open_store(url: str, *, read_only: bool = False, create: bool = True) -> Sto
 
         return RemoteStore(url)
     hint = "" if mark else f"; for a file write sqlite:///{url}"
-    message = f"cannot open a store at {_without_userinfo(url)!r}: the supported urls are {_SUPPORTED}{hint}"
+    message = f"cannot open a store at {without_userinfo(url)!r}: the supported urls are {_SUPPORTED}{hint}"
     raise ConfigurationError(message)
 
 
-def _without_userinfo(url: str) -> str:
+def without_userinfo(url: str) -> str:
     """The url as it may be shown: a database url often carries a password."""
     scheme, mark, rest = url.partition("://")
     authority, slash, path = rest.partition("/")

@@ -167,10 +167,15 @@ def summarize(trace_id: str, span_id: str, parts: Parts, load: Load, *, owner_go
         trace_id=trace_id,
         span_id=span_id,
         attempt_count=len(numbers),
-        redactions=sum(getattr(part.entry, "redactions", 0) for part in parts.values()),
+        redactions=sum(getattr(part.entry, "redactions", 0) for key, part in parts.items() if _counts(key, facts)),
         missing=tuple(dict.fromkeys(_missing(parts))),
         **head,
     )
+
+
+def _counts(key: Key, facts: CallFacts | None) -> bool:
+    """Whether what was masked in a part was masked in the record: of a call that we saw the envelope shows nothing."""
+    return key.kind != "envelope" or facts is None
 
 
 def owner_of(parts: Parts) -> str:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import zstandard
 
-from spanglass.model.entry import ENTRY_TYPES, ExitEntry, OutcomeEntry
+from spanglass.model.entry import ENTRY_TYPES, ExitEntry
 from spanglass.store import merge
 
 if TYPE_CHECKING:
@@ -106,16 +106,17 @@ def unpack(kind: str, digest: str, slices: Sequence[bytes], most_bytes: int) -> 
     raw = _decompress(data, most_bytes)
     (size,) = _SIZE.unpack_from(raw)
     start = _SIZE.size + size
-    return _join(kind, raw[_SIZE.size : start], raw[start:])
+    body = raw[start + 1 :] if raw[start:] else None
+    return _entry(kind, raw[_SIZE.size : start], body=body)
 
 
-def read_header(kind: str, header: bytes) -> Entry:
-    """The entry without its body, from a chunk's header.
+def read_header(kind: str, header: bytes, missing: str) -> Entry:
+    """The entry without its body, from a chunk's header; ``missing`` is what it is marked with.
 
     Raises:
         ValueError: it is no entry of that kind.
     """
-    return _join(kind, header, b"")
+    return _entry(kind, header, missing=missing)
 
 
 def _decompress(data: bytes, most_bytes: int) -> bytes:
@@ -140,13 +141,15 @@ def _split(entry: Entry) -> tuple[bytes, bytes]:
     return part.meta, b"" if body is None else b"\x01" + body
 
 
-def _join(kind: str, header: bytes, body: bytes) -> Entry:
+def _entry(kind: str, header: bytes, *, body: bytes | None = None, missing: str | None = None) -> Entry:
     if kind not in ENTRY_TYPES:
         message = f"an entry of the unknown kind {kind!r}; a newer spanglass sent it"
         raise ValueError(message)
     try:
-        entry: Entry = msgspec.json.decode(header, type=ENTRY_TYPES[kind])
-    except msgspec.MsgspecError as why:
+        told = msgspec.json.decode(header, type=dict[str, Any])
+        told |= {} if body is None else {"body": body}
+        told |= {} if missing is None else {"missing": [*told.get("missing", ()), missing]}
+        return cast("Entry", msgspec.convert(told, ENTRY_TYPES[kind]))
+    except (msgspec.MsgspecError, TypeError) as why:
         message = f"not the header of an entry of kind {kind!r}: {why}"
         raise ValueError(message) from why
-    return replace(entry, body=body[1:]) if body and not isinstance(entry, (OutcomeEntry, ExitEntry)) else entry

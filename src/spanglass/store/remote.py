@@ -39,8 +39,8 @@ _PORT = 4318
 _TIMEOUT_S = 30.0
 _ANSWER_BYTES = 64 << 10
 _OK = 200
-#: Statuses that say that this very request will never be taken. Those of set-up (401, 404, …) may be put right.
-_REFUSALS = frozenset({400, 413, 422})
+_TOO_LARGE = 413
+_BAD = frozenset({400, 422})
 _OVERLOAD = frozenset({429, 502, 503, 504})
 _UNKNOWN_US = frozenset({401, 403})
 
@@ -90,13 +90,21 @@ class RemoteStore:
         for chunks in _batches(chunk for entry in entries for chunk in pack(entry)):
             self._send(gzip.compress(_request_body(chunks), 1))
 
+    def check(self) -> None:
+        """Finds out whether entries would be taken, by sending none.
+
+        Raises:
+            StoreError: they would not.
+        """
+        self._send(gzip.compress(_request_body([])))
+
     def _send(self, body: bytes) -> None:
         answer = self._post(body)
         if answer.status == _OK:
             self._check_partial(answer)
             return
         told = f"{self.url} answered {answer.status} {answer.reason}{_message_of(answer.body)}"
-        if answer.status in _REFUSALS:
+        if _is_refusal(answer):
             raise StoreRefused(told)
         if answer.status in _OVERLOAD:
             raise StoreBusy(told)
@@ -261,6 +269,11 @@ def _log_record(chunk: Chunk) -> dict[str, Any]:
     }
 
 
+def _is_refusal(answer: _Answer) -> bool:
+    """Whether this very request will never be taken. What is no OTLP receiver (its 400 says nothing of ours) may go."""
+    return answer.status == _TOO_LARGE or (answer.status in _BAD and "code" in _object(_parse(answer.body)))
+
+
 def _message_of(answer: bytes) -> str:
     message = _field(_parse(answer), "message")
     return f" ({message[:500]})" if isinstance(message, str) and message else ""
@@ -273,5 +286,9 @@ def _parse(answer: bytes) -> Any:
         return None
 
 
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
+    return _object(value).get(name)
