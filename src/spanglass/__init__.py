@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from spanglass.model.step import Step
     from spanglass.place import step, workflow
     from spanglass.read import context_window, fetch, format_context_window, log_for_step, logs_for_workflow, trace
+    from spanglass.read.comparison import diff, transit
+    from spanglass.read.diff import Diff
+    from spanglass.read.transit import Transit
+    from spanglass.read.upkeep import prune, prune_older_than
+    from spanglass.store import Pruned
 
 __version__ = "0.1.0"
 
@@ -32,15 +37,19 @@ _HOMES = {
     "Attempt": "spanglass.model.record",
     "ChatMessage": "spanglass.model.message",
     "ConfigurationError": "spanglass.errors",
+    "Diff": "spanglass.read.diff",
     "ErrorInfo": "spanglass.model.record",
     "NotFound": "spanglass.errors",
+    "Pruned": "spanglass.store",
     "Record": "spanglass.model.record",
     "SpanglassError": "spanglass.errors",
     "Step": "spanglass.model.step",
     "StoreError": "spanglass.errors",
     "Summary": "spanglass.model.record",
+    "Transit": "spanglass.read.transit",
     "Usage": "spanglass.model.record",
     "context_window": "spanglass.read",
+    "diff": "spanglass.read.comparison",
     "enabled": "spanglass.capture.api",
     "enabled_for": "spanglass.capture.api",
     "fetch": "spanglass.read",
@@ -49,8 +58,11 @@ _HOMES = {
     "install": "spanglass.capture.instrumentor",
     "log_for_step": "spanglass.read",
     "logs_for_workflow": "spanglass.read",
+    "prune": "spanglass.read.upkeep",
+    "prune_older_than": "spanglass.read.upkeep",
     "step": "spanglass.place",
     "trace": "spanglass.read",
+    "transit": "spanglass.read.comparison",
     "uninstall": "spanglass.capture.instrumentor",
     "workflow": "spanglass.place",
 }
@@ -60,16 +72,20 @@ __all__ = [
     "Attempt",
     "ChatMessage",
     "ConfigurationError",
+    "Diff",
     "ErrorInfo",
     "NotFound",
+    "Pruned",
     "Record",
     "SpanglassError",
     "Step",
     "StoreError",
     "Summary",
+    "Transit",
     "Usage",
     "__version__",
     "context_window",
+    "diff",
     "enabled",
     "enabled_for",
     "fetch",
@@ -78,8 +94,11 @@ __all__ = [
     "install",
     "log_for_step",
     "logs_for_workflow",
+    "prune",
+    "prune_older_than",
     "step",
     "trace",
+    "transit",
     "uninstall",
     "workflow",
 ]

@@ -47,6 +47,7 @@ class Made:
     missing: tuple[str, ...] = ()
     ended: bool = True
     format: str = "openai_chat"
+    operation: str = "chat"
 
     @property
     def request(self) -> bytes:
@@ -65,7 +66,7 @@ class Made:
     def entries(self, owner: str = "1-1-00000000") -> list[Entry]:
         """What the call leaves in a journal; without ``ended`` the last attempt is still under way."""
         facts = CallFacts(
-            f"chat {self.model}",
+            f"{self.operation} {self.model}",
             self.at,
             owner,
             self.parent,
@@ -75,7 +76,7 @@ class Made:
             None,
             self.format,
             "openai",
-            "chat",
+            self.operation,
             self.model,
         )
         found: list[Entry] = []

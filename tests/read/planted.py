@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 
 PLANTED: tuple[Fate, ...] = ("whole", "cut", "altered", "missing")
 _PARTS = ("sensor", "housing", "valve", "membrane", "rotor", "bearing", "antenna", "electrode", "lens", "coupling")
-_KINDS = ("optical", "thermal", "ceramic", "flexible", "magnetic", "porous", "tapered", "segmented", "annular", "hollow")
+_KINDS = (
+    "optical",
+    "thermal",
+    "ceramic",
+    "flexible",
+    "magnetic",
+    "porous",
+    "tapered",
+    "segmented",
+    "annular",
+    "hollow",
+)
 _PLACES = ("adjacent to", "coaxially with", "downstream of", "in fluid communication with", "spaced apart from")
 _EFFECTS = (
     "so that leakage is reduced under load",
@@ -42,7 +53,7 @@ _FOLLOW = (
     "No allergies are known; “penicillin” was tolerated in the past.",
     "Renal function should be monitored — twice a month at first.",
 )
-_TITLES = ("Müller & Söhne", "O’Brien Ltd", "Åkerlund AB", "Fromage & Co", "Société Générale")
+_TITLES = ("Müller & Söhne", "O\u2019Brien Ltd", "Åkerlund AB", "Fromage & Co", "Société Générale")
 _INSTRUCTIONS = (
     "You are given material from the previous step. Work through it carefully, item by item.",
     "Answer in the language of the material. Do not add facts that the material does not contain.",
@@ -75,14 +86,17 @@ def visit(rng: random.Random, number: int) -> str:
     day = f"{rng.randint(1, 28):02}.{rng.randint(1, 12):02}.20{rng.randint(10, 26)}"
     dose = rng.randint(1, 40) * 25
     first = f"On {day} patient {1000 + number} reported {rng.choice(_SYMPTOMS)} for {rng.randint(2, 20)} days."
-    second = f"{rng.choice(_DRUGS).capitalize()} {dose} mg was started, to be taken {rng.choice(('daily', 'at night'))}."
+    second = (
+        f"{rng.choice(_DRUGS).capitalize()} {dose} mg was started, to be taken {rng.choice(('daily', 'at night'))}."
+    )
     return " ".join([first, second, *rng.sample(_FOLLOW, rng.randint(1, 3))])
 
 
 def line(rng: random.Random, number: int) -> str:
     """A line of an invoice."""
     amount = rng.randint(1000, 999_999) / 100
-    return f"{rng.choice(_TITLES)}: {rng.randint(2, 60)} × {rng.choice(_KINDS)} {rng.choice(_PARTS)} no. {number}, {amount:,.2f} €"
+    things = f"{rng.randint(2, 60)} {rng.choice(_KINDS)} {rng.choice(_PARTS)}"
+    return f"{rng.choice(_TITLES)}: {things} no. {number} at {amount:,.2f} €"
 
 
 def report(rng: random.Random, number: int) -> str:
@@ -96,7 +110,7 @@ _WRITERS: tuple[Callable[[random.Random, int], str], ...] = (claim, visit, line,
 
 def plant(seed: int, leaves: int = 24) -> Plant:
     """One upstream context of about so many leaves, and a prompt made of it."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - test data, not a secret
     write = _WRITERS[seed % len(_WRITERS)]
     texts = list(dict.fromkeys(write(rng, number) for number in range(leaves)))
     fates: dict[str, Fate] = {}

@@ -60,6 +60,14 @@ def at_least_one(text: str) -> int:
     raise argparse.ArgumentTypeError(message)
 
 
+def whole_number(text: str) -> int:
+    """A whole number, zero too."""
+    if text.isdecimal():
+        return int(text)
+    message = f"{text!r} is no whole number"
+    raise argparse.ArgumentTypeError(message)
+
+
 def moment(text: str) -> int:
     """A time in ns since the epoch, as `spanglass.read.when` reads it."""
     from spanglass.read.when import parse_moment

@@ -1,8 +1,8 @@
 """Where a text stands in other texts: as it is, or in pieces with something left out, put in or replaced.
 
-Invariant: a piece is a run of the same words in both, inside one text, and the pieces of a text are in the same order in
-both. What is certain (a run that is the whole text) is found through its rarest word; for the rest, runs of three words
-say about where to look, so nothing is quadratic in the size of the texts.
+Invariant: a piece is a run of the same words in both, inside one text, and the pieces of a text are in the same order
+in both. What is certain (a run that is the whole text) is found through its rarest word; for the rest, runs of three
+words say about where to look, so nothing is quadratic in the size of the texts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from difflib import SequenceMatcher
 from functools import cached_property
+from heapq import nsmallest
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,9 +29,11 @@ _COMMON = 64
 _SMALL = 60
 #: A text up to so many words is compared word by word, a longer one run by run.
 _BY_WORDS = 400
-#: How many of the likeliest places are looked at; a run of three that stands there more often than that is passed over.
-_LOOKS, _TRIES = 3, 8
-#: What a word of others between two pieces costs, in words that the next piece must have for the two to belong together.
+#: How many of the likeliest places are looked at, if they are not this many times less likely than the likeliest.
+_LOOKS, _LIKELY = 3, 3
+#: A run of three that stands in a place more often than that says nothing about where in it.
+_TRIES = 8
+#: What a word of others between two pieces costs, in words that the next piece must have to belong to the one before.
 _GAP = 1.0
 
 
@@ -58,13 +61,14 @@ class Rarity:
     def weigh(self, letters: str) -> float:
         """The sum over the words: each counts as the rarest run of three that it is in, at most 1."""
         if len(letters) < SEED:
-            return sum(self._weight(letter) for letter in letters)
-        runs = [self._weight(letters[at : at + SEED]) for at in range(len(letters) - SEED + 1)]
+            return sum(map(self.of, letters))
+        runs = [self.of(letters[at : at + SEED]) for at in range(len(letters) - SEED + 1)]
         padded = [0.0] * (SEED - 1) + runs + [0.0] * (SEED - 1)
         return sum(map(max, padded, padded[1:], padded[2:]))
 
-    def _weight(self, letters: str) -> float:
-        return 1 / max(1, self._having[letters])
+    def of(self, run: str) -> float:
+        """How much a word or a run of three tells, at most 1."""
+        return 1 / self._having.get(run, 1)
 
 
 class Claims:
@@ -163,9 +167,10 @@ class Index:
             if len(places) > _COMMON:
                 continue
             for bucket in {(place - at) // width for place in places if claims.free(place)}:
-                votes[bucket] = votes.get(bucket, 0) + rarity.weigh(seed) / len(places)
+                votes[bucket] = votes.get(bucket, 0) + rarity.of(seed) / len(places)
         sums = {bucket: votes[bucket] + votes.get(bucket + 1, 0) for bucket in votes}
-        best = sorted(sums, key=lambda bucket: (-sums[bucket], bucket))[:_LOOKS]
+        best = nsmallest(_LOOKS, sums, key=lambda bucket: (-sums[bucket], bucket))
+        best = [bucket for bucket in best if sums[bucket] * _LIKELY >= sums[best[0]]]
         return [(max(0, bucket * width), (bucket + 2) * width + len(letters)) for bucket in best]
 
     def _by_words(self, letters: str, start: int, end: int, claims: Claims) -> Iterator[Piece]:
@@ -205,7 +210,7 @@ class Index:
         return Piece(at - back, place - back, back + length)
 
     def _stretched(self, letters: str, pieces: list[Piece]) -> list[Piece]:
-        """The pieces made longer by words that are the same and spoken for, such as a title that is a sentence's start."""
+        """The pieces made longer by words that are the same and spoken for, such as a title that begins a sentence."""
         found: list[Piece] = []
         for number, (own, there, length) in enumerate(pieces):
             before = found[-1] if found else Piece(0, 0, 0)

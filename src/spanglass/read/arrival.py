@@ -179,7 +179,9 @@ class _Prompt:
             (head, near_head, self._begins(first)),
             (tail, near_tail, self._ends(sought, last)),
         ):
-            cut, changed = (cut, changed + len(words)) if not border and _alike(words, near) else (cut + len(words), changed)
+            cut, changed = (
+                (cut, changed + len(words)) if not border and _alike(words, near) else (cut + len(words), changed)
+            )
         return cut, changed
 
     def _is_mark(self, before: int, after: int) -> bool:
@@ -188,7 +190,7 @@ class _Prompt:
         there, end, _ = self._index.stretch(after, 1)
         if there != message or not 0 < after - before - 1 <= _MARK_WORDS:
             return False
-        return _MARK.search(self._index.texts[message], start, end) is not None
+        return is_mark(self._index.texts[message][start:end])
 
     def _begins(self, piece: Piece) -> bool:
         """Whether nothing stands before a piece that could be another text in place of its leaf's."""
@@ -209,6 +211,11 @@ class _Prompt:
 
     def _spots(self, found: Iterator[tuple[int, int]]) -> tuple[Spot, ...]:
         return tuple(Spot(*self._index.stretch(place, length)) for place, length in found)
+
+
+def is_mark(text: str) -> bool:
+    """Whether a text between two pieces only says that something was left out there."""
+    return _MARK.search(text) is not None
 
 
 def _alike(letters: str, others: str) -> bool:

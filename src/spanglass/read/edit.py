@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _WORD = re.compile(r"(?:\w+|[^\w\s])\s*|\s+")
@@ -43,8 +43,34 @@ def edits(before: str, after: str) -> tuple[Edit, ...]:
         [('same', 'Say it in '), ('removed', 'German'), ('added', 'French'), ('same', '.')]
     """
     found = _compared(_LINE.findall(before), _LINE.findall(after), _by_words)
+    return _joined(_spaced(_joined(found)))
+
+
+def _joined(found: Iterable[Edit]) -> tuple[Edit, ...]:
     grouped = groupby((edit for edit in found if edit.text), key=lambda edit: edit.kind)
     return tuple(Edit(kind, "".join(edit.text for edit in same)) for kind, same in grouped)
+
+
+def _spaced(found: Sequence[Edit]) -> Iterator[Edit]:
+    """White space at the end both of what went and of what came in its place is the same, and comes after them."""
+    space = ""
+    for edit, following in zip_longest(found, found[1:]):
+        if edit.kind == "removed" and following is not None and following.kind == "added":
+            space = _space(edit.text, following.text)
+        text = edit.text.removesuffix(space)
+        if edit.kind == "same":
+            yield edit
+            continue
+        yield Edit(edit.kind, text)
+        if edit.kind == "added":
+            yield Edit("same", space)
+            space = ""
+
+
+def _space(before: str, after: str) -> str:
+    """The white space that two texts end with."""
+    spaces = sorted((text[len(text.rstrip()) :] for text in (before, after)), key=len)
+    return spaces[0] if spaces[1].endswith(spaces[0]) else ""
 
 
 def _by_words(before: Sequence[str], after: Sequence[str]) -> Iterator[Edit]:

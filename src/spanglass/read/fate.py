@@ -18,6 +18,8 @@ Fate: TypeAlias = Literal["whole", "cut", "altered", "missing", "short"]
 #: ``near``: word for word in the ranges that are given.
 How: TypeAlias = Literal["exact", "normalised", "near"]
 
+_SAYS_NOTHING = " \t\r\n.,;:!?\u2026\"'`\u2018\u2019\u201c\u201d\xab\xbb()[]{}*_#|~-\u2013\u2014/\\"
+
 #: All fates, in the order in which a person wants to know of them.
 FATES: tuple[Fate, ...] = ("missing", "cut", "altered", "short", "whole")
 
@@ -61,12 +63,13 @@ class Leaf:
 
     @property
     def lost(self) -> tuple[tuple[int, int], ...]:
-        """The characters of the value that did not arrive, as (start, end): the gaps between ``kept``."""
+        """The characters of the value that did not arrive, as (start, end), less what is punctuation alone."""
         size = len(self.value) if isinstance(self.value, str) else 0
         if self.fate in ("whole", "short") or not size:
             return ()
         edges = [0, *(edge for piece in sorted(self.kept) for edge in piece), size]
-        return tuple((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end)
+        gaps = zip(edges[::2], edges[1::2], strict=True)
+        return tuple((start, end) for start, end in gaps if str(self.value)[start:end].strip(_SAYS_NOTHING))
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, with ``lost``."""

@@ -7,22 +7,24 @@ sentence as its score says.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from spanglass.read.alignment import Claims, Index, Piece, Rarity, matched
+from spanglass.read.alignment import Claims, Index, Rarity, matched
 from spanglass.read.leaf import leaves
 from spanglass.read.window import text_of
 from spanglass.read.words import Lexicon
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from spanglass.model.record import Record
     from spanglass.read.fate import How
 
-#: The share of a sentence that an origin has at least.
-_LEAST = 0.5
-_PLACES = 50
+#: The share of a sentence that an origin has at least, and of what the best one has.
+_LEAST, _BESIDE = 0.5, 0.75
+#: How many places are given at most: where all of it is, and where only most of it is.
+_PLACES, _NEAR = 50, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +69,31 @@ class Sources:
 
     Args:
         record: the call, with its upstream context.
-        earlier: the calls before it, whose answers may have gone into its prompt.
+        earlier: the calls before it, whose answers may have gone into its prompt; gone through when first asked for.
     """
 
-    def __init__(self, record: Record, earlier: Sequence[Record]) -> None:
+    def __init__(self, record: Record, earlier: Iterable[Record]) -> None:
+        self._record = record
+        self._earlier = earlier
         self._lexicon = Lexicon()
-        self._sources = [
-            _Source("upstream", record, leaf.path, leaf.value)
-            for leaf in leaves(record.upstream_context)
+
+    @cached_property
+    def _sources(self) -> list[_Source]:
+        upstream = [
+            _Source("upstream", self._record, leaf.path, leaf.value)
+            for leaf in leaves(self._record.upstream_context)
             if isinstance(leaf.value, str)
         ]
-        self._sources += [
+        answers = [
             _Source("output", call, f"output[{number}]", text_of(message))
-            for call in sorted(earlier, key=lambda call: call.started_at)
+            for call in sorted(self._earlier, key=lambda call: call.started_at)
             for number, message in enumerate(call.output)
         ]
-        self._index = Index([source.text for source in self._sources], self._lexicon)
+        return upstream + answers
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index([source.text for source in self._sources], self._lexicon)
 
     def origins(self, sentence: str) -> list[Origin]:
         """Where a sentence came from: what has most of it first, then leaves, then the earliest answer."""
@@ -94,7 +105,7 @@ class Sources:
             spots = (self._index.stretch(place, len(letters)) for place in places)
             found = {spot[0]: self._whole(spot, sentence) for spot in list(spots)[::-1]}
             return [found[number] for number in sorted(found)]
-        return sorted(self._near(letters), key=lambda origin: -origin.score)
+        return sorted(self._near(letters), key=lambda origin: (-origin.score, origin.kind != "upstream"))
 
     def _whole(self, spot: tuple[int, int, int], sentence: str) -> Origin:
         number, start, end = spot
@@ -102,15 +113,18 @@ class Sources:
         return self._origin(number, "exact" if exact else "normalised", 1.0, start, end)
 
     def _near(self, letters: str) -> Iterator[Origin]:
-        by_source: dict[int, list[Piece]] = {}
-        for piece in self._index.pieces(letters, Claims(len(self._index.letters)), Rarity(())):
-            number, _, _ = self._index.stretch(piece.there, piece.length)
-            by_source.setdefault(number, []).append(piece)
-        for number, pieces in by_source.items():
+        """Where most of it is, then where most of it is beside that, and so on while it is not much less."""
+        claims, least = Claims(len(self._index.letters)), _LEAST
+        for _ in range(_NEAR):
+            pieces = self._index.pieces(letters, claims, Rarity(()))
             score = matched(pieces) / len(letters)
-            if score >= _LEAST:
-                spots = [self._index.stretch(piece.there, piece.length) for piece in pieces]
-                start, end = min(spot[1] for spot in spots), max(spot[2] for spot in spots)
+            if score < least:
+                return
+            least = max(least, score * _BESIDE)
+            claims.add(pieces[0].there, pieces[-1].there + pieces[-1].length)
+            number, start, _ = self._index.stretch(pieces[0].there, 1)
+            last, _, end = self._index.stretch(pieces[-1].there, pieces[-1].length)
+            if last == number:
                 yield self._origin(number, "near", round(score, 4), start, end)
 
     def _origin(self, number: int, how: How, score: float, start: int, end: int) -> Origin:

@@ -14,11 +14,11 @@ from spanglass.read.arrival import arrivals
 from spanglass.read.fate import FATES, Fate, How, Leaf, Spot
 from spanglass.read.leaf import leaves
 from spanglass.read.origin import Origin, Sources
-from spanglass.read.window import contents
+from spanglass.read.window import contents, is_base64
 from spanglass.read.words import Lexicon
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from spanglass.model.record import Record
 
@@ -33,8 +33,9 @@ class Transit:
         ref: the call, as ``trace_id/span_id``.
         workflow_id, step_name: its place, or None.
         texts: what `Spot.message` counts: role and text of each message as `spanglass.format_context_window` shows it,
-            then the tools, if there are any.
-        leaves: every leaf of the upstream context, in its order; none where the record has none.
+            then the tools, if there are any; of a call whose wire format is not read, the request as it was sent.
+        leaves: every leaf of the upstream context, in its order; none where the record has none, or where it has no
+            prompt to look in (``texts`` is then empty).
         sources: what `origins` looks through.
     """
 
@@ -80,12 +81,12 @@ class Transit:
         }
 
 
-def transit(record: Record, *, earlier: Sequence[Record] = ()) -> Transit:
+def transit(record: Record, *, earlier: Iterable[Record] = ()) -> Transit:
     """What of a call's upstream context reached its prompt, leaf by leaf.
 
     Args:
         record: the call, read (its ``messages`` and ``tools`` are the prompt).
-        earlier: calls before it, in whose answers `Transit.origins` looks too.
+        earlier: calls before it, in whose answers `Transit.origins` looks too; gone through when that is first asked.
 
     Example:
         >>> from spanglass.model.message import ChatMessage
@@ -98,13 +99,43 @@ def transit(record: Record, *, earlier: Sequence[Record] = ()) -> Transit:
         >>> [(origin.path, origin.text) for origin in found.origins("a pump with TWO valves")]
         [('title', 'A pump with two valves')]
     """
-    texts = contents(record)
-    found = list(leaves(record.upstream_context)) if record.upstream_context is not None else []
+    texts = contents(record) or _unread(record)
+    handed = record.upstream_context is not None and texts
+    found = list(leaves(record.upstream_context)) if handed else []
+    media = _media(record)
+    told = arrivals(found, [text for _, text in texts], Lexicon())
     return Transit(
         record.ref,
         record.workflow_id,
         record.step_name,
         tuple(texts),
-        tuple(arrivals(found, [text for _, text in texts], Lexicon())),
+        tuple(_as_media(leaf, media, texts) for leaf in told),
         Sources(record, earlier),
     )
+
+
+def _unread(record: Record) -> list[tuple[str, str]]:
+    """The request as it was sent, of a call whose wire format is not read."""
+    bodies = [attempt.request_body for attempt in record.attempts if attempt.request_body]
+    return [("request", bodies[-1].decode("utf-8", "replace"))] if bodies else []
+
+
+def _media(record: Record) -> dict[str, int]:
+    """The pictures, sounds and files in the messages, which their texts only name, and the messages that have them."""
+    return {
+        leaf.value.rpartition(",")[2]: number
+        for number, message in enumerate(record.messages)
+        for leaf in leaves(message.content)
+        if isinstance(leaf.value, str) and is_base64(leaf.value)
+    }
+
+
+def _as_media(leaf: Leaf, media: Mapping[str, int], texts: Sequence[tuple[str, str]]) -> Leaf:
+    """The leaf, or if it is a picture, sound or file, its message as the place that it is whole in."""
+    if leaf.fate == "whole" or not isinstance(leaf.value, str) or not is_base64(leaf.value):
+        return leaf
+    number = media.get(leaf.value.rpartition(",")[2])
+    if number is not None:
+        spot = Spot(number, 0, len(texts[number][1]))
+        return Leaf(leaf.path, leaf.value, "whole", "exact", 1.0, (spot,))
+    return Leaf(leaf.path, leaf.value, "missing", score=0.0) if leaf.value.startswith("data:") else leaf

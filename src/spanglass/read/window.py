@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from spanglass.model.record import Record
 
 _BASE64 = re.compile(r"(data:[^,]{1,200},)?[A-Za-z0-9+/_=\r\n-]{400,}")
-_MEDIA_TYPES = frozenset(
-    {"image", "image_url", "input_image", "input_audio", "audio", "video", "file", "input_file", "document"}
-)
+#: A tuple: what a part says of its type may be anything, a list too.
+_MEDIA_TYPES = ("image", "image_url", "input_image", "input_audio", "audio", "video", "file", "input_file", "document")
 _TEXT_KEYS = ("text", "refusal", "thinking")
 
 
@@ -128,12 +127,17 @@ def _data_piece(value: Any) -> Piece:
     return Piece("data", compact(value))
 
 
+def is_base64(text: str) -> bool:
+    """Whether a text is a picture, sound or file that no person reads."""
+    return _BASE64.fullmatch(text) is not None
+
+
 def _without_base64(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_base64(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_base64(item) for item in value]
-    if isinstance(value, str) and _BASE64.fullmatch(value):
+    if isinstance(value, str) and is_base64(value):
         start = value.partition(",")[0] + ", " if value.startswith("data:") else ""
         return f"[{start}{len(value):,} characters of base64]"
     return value

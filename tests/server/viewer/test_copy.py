@@ -14,7 +14,7 @@ import pytest
 
 from server.viewer.markup import Page
 from spanglass.model.record import Attempt, Record
-from spanglass.server.viewer.copy import PASTED, as_curl, as_json, as_python, copies, key_name
+from spanglass.server.viewer.copy import PASTED, Bytes, as_curl, as_json, as_python, copies, key_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
 KEY = "OPENAI_API_KEY"
+TOKEN = "of-the-viewer-itself"
 SECRET = "sk-of-whoever-runs-it"
 CONTENT = 'it\'s "$HOME" `id` \\ !x é 中\n%s [REDACTED]'
 BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": CONTENT}], "n": 1.5e300}).encode()
@@ -43,6 +44,7 @@ class Echo:
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.body = b""
+        self.token: str | None = None
         echo = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -53,6 +55,7 @@ class Echo:
                 self.answer(b"answered\n")
 
             def do_GET(self) -> None:
+                assert self.headers["authorization"] == (f"Bearer {echo.token}" if echo.token else None)
                 self.answer(echo.body)
 
             def answer(self, body: bytes) -> None:
@@ -102,7 +105,13 @@ EXPECTED = {
 
 
 def run(command: list[str], directory: Path) -> str:
-    environ = {"PATH": os.environ["PATH"], KEY: SECRET, "HOME": str(directory), "NO_PROXY": "*"}
+    environ = {
+        "PATH": os.environ["PATH"],
+        KEY: SECRET,
+        "HOME": str(directory),
+        "SPANGLASS_SERVER_TOKEN": TOKEN,
+        "NO_PROXY": "*",
+    }
     done = subprocess.run(command, env=environ, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -118,25 +127,29 @@ def arrived(echo: Echo) -> tuple[str, str, dict[str, str]]:
 PATH = f"/v1/chat?key={SECRET}&v={{1..3}}"
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("stream", "guarded"), [(False, False), (True, True)])
 @pytest.mark.parametrize("body", [BODY, b"x" * (PASTED + 1), b'{"bell": "\x07"}', b"\xff\x00"], ids=len)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_command_sends_the_very_bytes_with_a_key_of_the_environment(
-    echo: Echo, tmp_path: Path, body: bytes, *, stream: bool
+    echo: Echo, tmp_path: Path, body: bytes, *, stream: bool, guarded: bool
 ) -> None:
-    echo.body = body
-    text = as_curl(attempt(echo.url, body), KEY, f"{echo.url}/body", stream=stream)
+    echo.body, echo.token = body, TOKEN if guarded else None
+    text = as_curl(attempt(echo.url, body), KEY, Bytes(f"{echo.url}/body", guarded), stream=stream)
     assert run(["sh", "-c", text], tmp_path) == "answered\n"
     assert arrived(echo) == ("POST", PATH, EXPECTED)
     assert echo.received[0].body == body
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("stream", "guarded"), [(False, False), (True, True)])
 @pytest.mark.parametrize("body", [BODY, b"x" * (PASTED + 1), b"plain", b"\xff\x00"], ids=len)
-def test_the_python_program_sends_the_same(echo: Echo, tmp_path: Path, body: bytes, *, stream: bool) -> None:
-    echo.body = body
+def test_the_python_program_sends_the_same(
+    echo: Echo, tmp_path: Path, body: bytes, *, stream: bool, guarded: bool
+) -> None:
+    echo.body, echo.token = body, TOKEN if guarded else None
     program = tmp_path / "program.py"
-    program.write_text(as_python(attempt(echo.url, body), KEY, f"{echo.url}/body", stream=stream), encoding="utf-8")
+    program.write_text(
+        as_python(attempt(echo.url, body), KEY, Bytes(f"{echo.url}/body", guarded), stream=stream), encoding="utf-8"
+    )
     assert "answered" in run([sys.executable, str(program)], tmp_path)
     method, path, headers = arrived(echo)
     assert (method, path.replace("%7B", "{").replace("%7D", "}"), headers) == ("POST", PATH, EXPECTED)
@@ -154,21 +167,21 @@ def test_json_is_the_body_laid_out() -> None:
     "text", ["\x1b[201~ rm -rf ~", "\u202ereversed"], ids=["an escape sequence", "a turned direction"]
 )
 def test_what_a_terminal_would_act_on_is_never_pasted(text: str) -> None:
-    found = as_curl(attempt("https://host", f'["{text}"]'.encode()), KEY, "http://viewer/body")
+    found = as_curl(attempt("https://host", f'["{text}"]'.encode()), KEY, Bytes("http://viewer/body"))
     assert text not in found
-    assert found.startswith("curl -s http://viewer/body | curl")
+    assert found.startswith("curl -sf http://viewer/body | curl")
 
 
 def test_a_hostile_url_and_header_stay_one_word(tmp_path: Path) -> None:
     headers = {"Accept": "'; id #\r\nX: y"}
     hostile = replace(attempt("https://host"), url="https://host/$(id)\n;id", request_headers=headers)
-    text = as_curl(hostile, KEY, "")
+    text = as_curl(hostile, KEY, Bytes(""))
     words = run(["sh", "-c", f"set -- {text}\nprintf '%s\\n' \"$@\""], tmp_path).splitlines()
     assert words[4:7] == ["https://host/$(id);id", "-H", "Accept: '; id #X: y"]
 
 
 def test_a_call_without_a_request_has_nothing_to_copy(client: httpx.Client) -> None:
-    assert copies(Record("0" * 32, "0" * 16), "", "") == []
+    assert copies(Record("0" * 32, "0" * 16), Bytes("")) == []
     assert key_name("azure.ai.openai") == "AZURE_OPENAI_API_KEY"
 
 

@@ -195,10 +195,17 @@ def test_the_start_of_a_trace_id_leads_to_the_trace(client: httpx.Client) -> Non
 
 
 def test_an_ambiguous_reference_lists_its_candidates(client: httpx.Client) -> None:
-    found = page(client, f"/spans/{TRACE}/{scene.AGENT[0]}a2a", 404)
-    assert "No call answers to this" in found.words()
-    found = page(client, f"/traces/{TRACE}" + "0", 400)
-    assert "This is no reference to a call" in found.words()
+    found = page(client, f"/spans/{scene.KILLED[:6]}", 300)
+    assert "Several calls answer to this" in found.words()
+    twins = {f"/spans/{scene.KILLED_TRACE}/{scene.KILLED}", f"/spans/{scene.TWIN_TRACE}/{scene.TWIN}"}
+    assert twins == {link for link in found.links() if link.startswith("/spans/")}
+    traces = page(client, f"/traces/{scene.KILLED_TRACE[:4]}", 300)
+    assert {f"/traces/{scene.KILLED_TRACE}", f"/traces/{scene.TWIN_TRACE}"} <= set(traces.links())
+
+
+def test_what_is_no_reference_is_said_to_be_none(client: httpx.Client) -> None:
+    words = page(client, f"/traces/{TRACE}0", 400).words()
+    assert "This is no reference to a call" in words
 
 
 def test_a_span_without_a_record_leads_to_the_calls_below_it(client: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from spanglass.errors import ConfigurationError
-from spanglass.model.record import Summary
+from spanglass.model.record import Summary, Usage
 from spanglass.server.viewer.bar import between, stacked
 from spanglass.server.viewer.calls import neighbours, sums
 from spanglass.server.viewer.link import Links
@@ -71,6 +72,15 @@ def test_a_page_that_is_no_number_is_the_first(before: str) -> None:
 def test_sums_count_calls_and_what_they_cost() -> None:
     none = sums([CALL])
     assert (none.calls, none.spans, none.duration_ns, none.states) == (1, 1, None, (("started", 1),))
+
+
+def test_an_agents_span_is_no_request_and_its_tokens_are_those_of_its_calls() -> None:
+    agent = Summary(CALL.trace_id, "1" * 16, format="envelope", operation="invoke_agent", usage=Usage(9, 9))
+    first, second = (replace(CALL, span_id=digit * 16, format="openai_chat", usage=Usage(2, 1)) for digit in "ab")
+    found = sums([agent, first, second])
+    assert (found.calls, found.spans, found.input_tokens, found.output_tokens) == (2, 3, 4, 2)
+    assert neighbours(second, [agent, first, second]) == (2, 2, first, None)
+    assert neighbours(agent, [agent, first, second]) == (1, 3, None, first)
 
 
 def test_a_call_alone_has_no_neighbours() -> None:

@@ -12,9 +12,10 @@ from starlette.responses import RedirectResponse
 from spanglass.errors import NotFound
 from spanglass.read.trouble import troubles
 from spanglass.read.window import text_of
+from spanglass.server.gate import COOKIE
 from spanglass.server.viewer.attempt import attempt_views
 from spanglass.server.viewer.calls import neighbours
-from spanglass.server.viewer.copy import copies, last_request
+from spanglass.server.viewer.copy import Bytes, copies, last_request
 from spanglass.server.viewer.message import tone
 from spanglass.server.viewer.text import Room, laid_out, shown
 from spanglass.server.viewer.window import window_view
@@ -65,8 +66,9 @@ def copy(site: Site, request: Request) -> Response:
     record = record_of(site, request)
     attempt = last_request(record)
     body = "" if attempt is None else site.links.body(record, attempt.number, "request")
-    found = copies(record, str(request.base_url).rstrip("/"), body)
-    return site.page("copy", **head(site, record, "copy"), copies=found, attempt=attempt)
+    guarded = "authorization" in request.headers or COOKIE in request.cookies
+    exact = Bytes(f"{str(request.base_url).rstrip('/')}{body}", guarded)
+    return site.page("copy", **head(site, record, "copy"), copies=copies(record, exact), attempt=attempt)
 
 
 def message(site: Site, request: Request) -> Response:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from spanglass.model.record import Summary
 
+#: Operations that are requests to a model; others (an agent's run, a tool's) are spans around them.
+_REQUESTS = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 #: Levels of a tree that are still indented on the page.
 _DEEPEST = 12
 
@@ -48,6 +50,11 @@ class Neighbours(NamedTuple):
     following: Summary | None
 
 
+def is_request(call: Summary) -> bool:
+    """Whether a call is a request to a model, and not a span of another instrumentation around such requests."""
+    return call.format != "envelope" or call.operation in _REQUESTS
+
+
 def rows(calls: Sequence[Summary]) -> list[Row]:
     """The calls of a trace as a tree."""
     return list(_rows(calls))
@@ -65,29 +72,34 @@ def _rows(calls: Sequence[Summary]) -> Iterator[Row]:
 
 
 def sums(calls: Sequence[Summary]) -> Sums:
-    """What the calls come to; spans that are no request to a model are counted as spans only."""
+    """What the calls come to; spans that are no request to a model are counted as spans only.
+
+    Their tokens are not added either: an agent's are those of the calls below it.
+    """
+    requests = [call for call in calls if is_request(call)]
     states: dict[str, int] = {}
     for call in calls:
         states[call.state] = states.get(call.state, 0) + 1
     ended = [call.ended_at for call in calls if call.ended_at is not None]
     return Sums(
-        sum(call.format != "envelope" for call in calls),
+        len(requests),
         len(calls),
-        sum(call.usage.input_tokens or 0 for call in calls),
-        sum(call.usage.output_tokens or 0 for call in calls),
+        sum(call.usage.input_tokens or 0 for call in requests),
+        sum(call.usage.output_tokens or 0 for call in requests),
         max(ended) - min(call.started_at for call in calls) if ended else None,
         tuple(sorted(states.items())),
     )
 
 
 def neighbours(call: Summary, calls: Sequence[Summary]) -> Neighbours:
-    """The calls before and after one, among those of its trace."""
-    place = next((index for index, other in enumerate(calls) if other.span_id == call.span_id), 0)
+    """The requests before and after a call, among those of its trace."""
+    among = [other for other in calls if is_request(other) or other.span_id == call.span_id]
+    place = next((index for index, other in enumerate(among) if other.span_id == call.span_id), 0)
     return Neighbours(
         place + 1,
-        len(calls),
-        calls[place - 1] if place > 0 else None,
-        calls[place + 1] if place + 1 < len(calls) else None,
+        len(among),
+        among[place - 1] if place > 0 else None,
+        among[place + 1] if place + 1 < len(among) else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from spanglass.errors import SpanglassError
 from spanglass.server.viewer.call import head, record_of
+from spanglass.server.viewer.calls import is_request
 from spanglass.server.viewer.difference import diff_view
 from spanglass.server.viewer.text import Room, laid_out
 from spanglass.server.viewer.upstream import MEANINGS, upstream_view
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: How many calls before this one are offered, and how many are looked through for a sentence.
 _OFFERED, _LOOKED_THROUGH = 12, 50
+#: Among so many spans before this one they are sought: agents and tools have spans too.
+_LOOKED_AT = 500
 
 
 def upstream(site: Site, request: Request) -> Response:
@@ -76,7 +79,7 @@ def _before(site: Site, record: Record, limit: int) -> list[Summary]:
     criteria.append({"trace_id": record.trace_id})
     found: dict[str, Summary] = {}
     for wanted in criteria:
-        for call in reader.find(**wanted, until=record.started_at + 1, limit=limit + 1):
-            if call.ref != record.ref:
+        for call in reader.find(**wanted, until=record.started_at + 1, limit=_LOOKED_AT):
+            if call.ref != record.ref and is_request(call):
                 found.setdefault(call.ref, call)
     return list(found.values())[:limit]

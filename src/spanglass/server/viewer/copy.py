@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Bodies up to so many bytes are pasted; a shell takes no longer argument (Linux: 128 KiB).
 PASTED = 100_000
+#: In which variable the viewer's own token is.
+_GUARD = "SPANGLASS_SERVER_TOKEN"
 _KEYS = {
     "openai": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
@@ -54,22 +56,23 @@ class Copy(NamedTuple):
         return min(30, self.text.count("\n") + 2)
 
 
-def copies(record: Record, base_url: str, body_href: str) -> list[Copy]:
-    """The request of the last attempt that has one, in each way; none where no request is known.
+class Bytes(NamedTuple):
+    """Where the exact bytes of the request are; ``guarded``: they are given out for this viewer's token only."""
 
-    Args:
-        record: the call.
-        base_url: where this viewer is, without a slash at its end.
-        body_href: where on it the exact bytes of that request are.
-    """
+    url: str
+    guarded: bool = False
+
+
+def copies(record: Record, exact: Bytes) -> list[Copy]:
+    """The request of the last attempt that has one, in each way; none where no request is known."""
     attempt = last_request(record)
     if attempt is None:
         return []
     key = key_name(record.provider)
     stream = record.options.get("stream") is True
     return [
-        Copy("curl", "curl", as_curl(attempt, key, f"{base_url}{body_href}", stream=stream)),
-        Copy("python", "Python", as_python(attempt, key, f"{base_url}{body_href}", stream=stream)),
+        Copy("curl", "curl", as_curl(attempt, key, exact, stream=stream)),
+        Copy("python", "Python", as_python(attempt, key, exact, stream=stream)),
         Copy("json", "JSON", as_json(attempt), "the body alone, laid out"),
     ]
 
@@ -91,25 +94,26 @@ def key_name(provider: str | None) -> str:
     return _KEYS.get(provider) or re.sub(r"[^A-Z0-9]+", "_", provider.upper()).strip("_") + "_API_KEY"
 
 
-def as_curl(attempt: Attempt, key: str, body_url: str, *, stream: bool = False) -> str:
-    """A command for a POSIX shell; a body that cannot be pasted is piped from ``body_url``."""
+def as_curl(attempt: Attempt, key: str, exact: Bytes, *, stream: bool = False) -> str:
+    """A command for a POSIX shell; a body that cannot be pasted is piped from where it is."""
     text = _pasteable(attempt.request_body)
     unbuffered = " --no-buffer" if stream else ""
     lines = [f"curl --globoff{unbuffered} -X {shlex.quote(attempt.method)} {_shell(attempt.url, key)}"]
     lines += [f"  -H {_shell(f'{name}: {value}', key)}" for name, value in _headers(attempt)]
     if text is None:
         lines.append("  --data-binary @-")
-        lines[0] = f"curl -s {shlex.quote(body_url)} | {lines[0]}"
+        token = f" -H 'Authorization: Bearer '\"${_GUARD}\"" if exact.guarded else ""
+        lines[0] = f"curl -sf{token} {shlex.quote(exact.url)} | {lines[0]}"
     else:
         lines.append(f"  --data-binary {shlex.quote(text)}")
     return " \\\n".join(lines) + "\n"
 
 
-def as_python(attempt: Attempt, key: str, body_url: str, *, stream: bool = False) -> str:
-    """A program that needs nothing but httpx; a body that cannot be pasted is fetched from ``body_url``."""
+def as_python(attempt: Attempt, key: str, exact: Bytes, *, stream: bool = False) -> str:
+    """A program that needs nothing but httpx; a body that cannot be pasted is fetched from where it is."""
     text = _pasteable(attempt.request_body)
     headers = [f"    {name!r}: {_literal(value, key)}," for name, value in _headers(attempt)]
-    body = _python_body(text, body_url)
+    body = _python_body(text, exact)
     call = [f"    {attempt.method!r},", f"    {_literal(attempt.url, key)},", "    headers=headers,"]
     call += ["    content=body,", "    timeout=600,"]
     ending = (
@@ -164,9 +168,10 @@ def _literal(text: str, key: str) -> str:
     return " + ".join(piece for piece in pieces if piece) or '""'
 
 
-def _python_body(text: str | None, body_url: str) -> list[str]:
+def _python_body(text: str | None, exact: Bytes) -> list[str]:
     if text is None:
-        return [f"body = httpx.get({body_url!r}).content  # the exact bytes, from the viewer"]
+        token = f', headers={{"Authorization": "Bearer " + os.environ["{_GUARD}"]}}' if exact.guarded else ""
+        return [f"body = httpx.get({exact.url!r}{token}).raise_for_status().content  # the exact bytes"]
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

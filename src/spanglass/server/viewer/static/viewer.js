@@ -1,4 +1,5 @@
-// What a script adds: buttons that copy, and a fold that opens when a link leads into it. Every page is whole without.
+// What a script adds: buttons that copy, a fold that opens when a link leads into it, and the tab of this page in sight on
+// a narrow screen. Every page is whole without.
 "use strict";
 
 for (const area of document.querySelectorAll("textarea.copy")) {
@@ -25,5 +26,6 @@ function openTarget() {
     if (at instanceof HTMLDetailsElement) at.open = true;
   }
 }
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 addEventListener("hashchange", openTarget);
 openTarget();
