@@ -24,6 +24,8 @@ SpanContent: TypeAlias = Literal["preview", "full", "none"]
 Spans: TypeAlias = Literal["adopt", "own", "none"]
 
 PREFIX = "SPANGLASS_"
+#: Variables of that name that are no settings: the tests' and collector-config.yaml's.
+OTHERS = frozenset({f"{PREFIX}RECORDINGS", f"{PREFIX}OTLP_ENDPOINT"})
 GiB = 1 << 30
 MiB = 1 << 20
 
@@ -397,7 +399,7 @@ def _complete(settings: Settings, environ: Mapping[str, str]) -> Settings:
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:
-    known = {option.variable for option in OPTIONS} | {f"{PREFIX}RECORDINGS"}
+    known = {option.variable for option in OPTIONS} | OTHERS
     return [
         f"{name} is not a setting of spanglass and is ignored; the settings are {', '.join(sorted(known))}"
         for name in sorted(environ)
