@@ -348,13 +348,7 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "pruned while draining, such as `7d`, `10GB` or `7d,10GB`",
     ),
-    Option(
-        "server_token",
-        str,
-        "16 characters or more",
-        "",
-        "what requests to `spanglass serve` have to bring; needed wherever it listens to more than this machine",
-    ),
+    Option("server_token", str, "16 characters or more", "", "what requests to `spanglass serve` have to bring"),
 )
 
 

@@ -48,6 +48,13 @@ def test_doctor_says_that_there_is_a_token_and_not_which(
     assert TOKEN not in ended.out + ended.err
 
 
+def test_calls_that_are_sent_on_are_read_elsewhere_and_that_is_said(command: Callable[..., Ended]) -> None:
+    ended = command("ls", "--store", f"otlp+http://{TOKEN}@127.0.0.1:9")
+    assert (ended.code, ended.out) == (5, "")
+    assert "calls go on to otlp+http://127.0.0.1:9 and cannot be read from there" in ended.err
+    assert TOKEN not in ended.err
+
+
 def test_without_the_extra_it_says_what_to_install(
     command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialect import test_genai, test_openinference, test_openllmetry, test_vercel
@@ -107,6 +107,7 @@ attribute_names = st.sampled_from(NAMES) | st.sampled_from(NAMES).map(lambda nam
 hostile = json_values | json_values.map(json.dumps)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(attribute_names, hostile, max_size=8),
     st.lists(
@@ -134,6 +135,7 @@ def test_reading_never_raises_whatever_an_attribute_is(attributes: Any, events: 
         assert all(isinstance(message, ChatMessage) for message in (*window.messages, *window.output))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_what_is_no_envelope_is_an_empty_one(text: bytes) -> None:
     assert parse(text).attributes == {} or text.strip().startswith(b"{")

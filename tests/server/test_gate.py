@@ -10,6 +10,7 @@ import pytest
 
 from read.made import SPAN, Made, settings_in, store_calls
 from server.made import JSON, span, traces
+from spanglass import guard
 from spanglass.errors import ConfigurationError
 from spanglass.server.config import ServerConfig, is_loopback
 
@@ -164,6 +165,21 @@ def test_what_is_stored_comes_out_as_json_and_never_as_a_page(sidecar: Sidecar) 
     sidecar.send(traces(span({"gen_ai.system": hostile, "gen_ai.prompt": hostile}, name=hostile)))
     answer = sidecar.get(PATH, headers={"accept": "text/html"})
     assert (answer.headers["content-type"], answer.json()["name"]) == ("application/json", hostile)
+
+
+def test_a_fault_of_ours_is_counted_and_neither_told_nor_logged_with_its_text(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        message = "a payload"
+        raise ZeroDivisionError(message)
+
+    monkeypatch.setattr("spanglass.read.reader.Reader.fetch", fail)
+    answer = sidecar.get(PATH)
+    told = {"type": "ZeroDivisionError", "message": "a fault of spanglass itself; its log says where"}
+    assert (answer.status_code, answer.json()["error"]) == (500, told)
+    assert (guard.faults(), "a payload" in caplog.text) == ({"server.request": 1}, False)
+    guard.reset()
 
 
 def test_a_store_that_only_sends_on_is_none_to_serve(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from spanglass.errors import ConfigurationError, StoreBusy, StoreError, StoreRefused
 from spanglass.journal import Journal
-from spanglass.store import PruneRule, Query, open_store
+from spanglass.store import Pruned, PruneRule, Query, open_store
 from spanglass.store.remote import REQUEST_BYTES, RemoteStore, parse_endpoint
 from store.entries import SPAN, TRACE, noise, outcome, request
 
@@ -193,13 +193,17 @@ def test_reading_says_where_to_read_instead(store: RemoteStore) -> None:
         lambda: store.envelope(TRACE, SPAN),
         lambda: store.resolve(None, SPAN),
         lambda: store.find(Query()),
-        lambda: store.prune(PruneRule()),
         store.verify,
         store.stats,
     )
     for read in reads:
         with pytest.raises(StoreError, match="cannot be read from there: open the pages of the spanglass server"):
             read()
+
+
+def test_how_long_calls_are_kept_is_not_said_from_here(store: RemoteStore, caplog: pytest.LogCaptureFixture) -> None:
+    assert [store.prune(PruneRule(older_than_ns=1)) for _ in range(2)] == [Pruned(), Pruned()]
+    assert caplog.text.count("nothing is pruned at") == 1
 
 
 def test_the_journal_keeps_what_waits_and_puts_aside_what_is_refused(

@@ -6,6 +6,7 @@ Invariant: it says where it listens once it does, and what is wrong before it li
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
 from spanglass.cli.exits import CommandFailure, Exit
@@ -47,17 +48,22 @@ def run(args: argparse.Namespace, output: Output) -> int:
     except ImportError as why:
         message = f"cannot serve: {why.name} is not installed; run: pip install 'spanglass[server]'"
         raise CommandFailure(message, Exit.USAGE) from why
+    from spanglass.store import without_userinfo
+
     settings = settings_of(args)
     output.note(settings.problems)
     token = args.token or settings.server_token or None
     config = ServerConfig(settings, args.host, args.port, args.otlp_port, token, args.jaeger)
 
+    name = without_userinfo(settings.store)
+
     def ready(address: Address) -> None:
         if args.json:
-            output.json({"viewer": address.viewer, "otlp": address.otlp, "store": settings.store})
+            output.json({"viewer": address.viewer, "otlp": address.otlp, "store": name})
         else:
-            print(f"spanglass: pages and API at {address.viewer}, OTLP at {address.otlp}, store {settings.store}")
-            print("spanglass: Ctrl-C ends it", flush=True)
+            print(f"spanglass: pages and API at {address.viewer}, OTLP at {address.otlp}, store {name}")
+            print("spanglass: Ctrl-C ends it")
+        sys.stdout.flush()
 
     serve(config, ready)
     return Exit.OK

@@ -57,11 +57,6 @@ class Item:
     raw: Any
     origin: Origin
 
-    @property
-    def names(self) -> Iterator[str]:
-        """The names of its attributes."""
-        return (pair.key for pair in self.raw.attributes)
-
 
 def decode(body: bytes, encoding: Encoding, signal: Signal) -> list[Item]:
     """The items of a request.
@@ -70,10 +65,7 @@ def decode(body: bytes, encoding: Encoding, signal: Signal) -> list[Item]:
         NotOtlp: it is none.
     """
     try:
-        if encoding == "json":
-            request = msgspec.json.decode(body, type=_STRUCTS[signal])
-        else:
-            request = _MESSAGES[signal].FromString(body)
+        request = otlp_json.parse(body, _STRUCTS[signal]) if encoding == "json" else _MESSAGES[signal].FromString(body)
     except (DecodeError, msgspec.DecodeError, UnicodeDecodeError) as why:
         message = f"the body is no OTLP {signal} request in {encoding}: {why}"
         raise NotOtlp(message) from why

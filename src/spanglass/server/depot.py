@@ -112,6 +112,7 @@ class Depot:
     def _write(path: Path, data: bytes) -> None:
         """A file appears under its name only when it is whole."""
         temporary = path.with_name(f"{path.name}.{os.getpid()}-{time.monotonic_ns()}")
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - with a mode of its own
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with open(os.open(temporary, flags, 0o600), "wb") as file:  # noqa: PTH123 - Path.open cannot give the mode
             file.write(data)
         temporary.replace(path)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
-from spanglass import guard
 from spanglass.errors import (
     Ambiguous,
     ConfigurationError,
@@ -63,10 +62,9 @@ async def of_http(_: Request, fault: Exception) -> Response:
     return fault_response(status, "HTTPException", detail, headers)
 
 
-async def unexpected(_: Request, fault: Exception) -> Response:
-    """A fault of spanglass itself: counted and logged, and only its type is told."""
-    guard.absorb("server.request", fault)
+def unexpected(fault: Exception) -> Response:
+    """A fault of spanglass itself, of which only the type is told."""
     return fault_response(500, type(fault).__name__, "a fault of spanglass itself; its log says where")
 
 
-HANDLERS: dict[Any, Any] = {SpanglassError: of_ours, HTTPException: of_http, Exception: unexpected}
+HANDLERS: dict[Any, Any] = {SpanglassError: of_ours, HTTPException: of_http}

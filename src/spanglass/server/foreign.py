@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REF = "spanglass.ref"
 #: By these an attribute's name tells that a span is about a model.
-_MARKS = ("gen_ai.", "llm.", "ai.model.", "embedding.", REF)
+_MARKS = ("gen_ai.", "llm.", "embedding.", REF)
 _KIND = "openinference.span.kind"
 _KINDS = frozenset({"LLM", "EMBEDDING", "AGENT", "TOOL", "RERANKER"})
 _EVENT_MARK = "gen_ai."

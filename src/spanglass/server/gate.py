@@ -2,7 +2,8 @@
 
 Invariant: a request reaches an application only with the token, or, where none is asked for, with the name of this
 machine in its Host header, which a page of another origin that rebinds its name to 127.0.0.1 does not have. No answer
-may be framed, sniffed or read by another origin, or run a script that is not served from here.
+may be framed, sniffed or read by another origin, or run a script that is not served from here. A fault of ours ends
+here: it is counted, and neither the asker nor a log gets its text.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse
 
+from spanglass import guard
 from spanglass.server.config import is_loopback
-from spanglass.server.fault import fault_response
+from spanglass.server.fault import fault_response, unexpected
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -63,15 +65,23 @@ class Gate:
             await self._app(scope, receive, send)
             return
 
+        began: list[Message] = []
+
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
+                began.append(message)
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         refusal = self._refusal(scope)
-        await (refusal or self._app)(scope, receive, guarded)
+        try:
+            await (refusal or self._app)(scope, receive, guarded)
+        except Exception as why:  # noqa: BLE001 - what is raised further is logged with its text, which may quote a payload
+            guard.absorb("server.request", why)
+            if not began:
+                await unexpected(why)(scope, receive, guarded)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)

@@ -108,6 +108,9 @@ class Intake:
         except OSError as why:
             message = f"chunks cannot be kept: {why.strerror or why}"
             raise StoreBusy(message) from why
+        except Exception as why:  # noqa: BLE001 - one item that we cannot read must not hold up the others for ever
+            guard.absorb("server.item", why)
+            taken.reject(f"a fault of spanglass itself: {type(why).__name__}")
         else:
             taken.stored += known
             taken.ignored += not known
@@ -177,6 +180,7 @@ class Intake:
 
     def tend(self) -> None:
         """What is done now and then: keeping the store within its retention, and giving up what waits too long."""
+        self._redactor.text("")  # the first time it compiles its expressions, which is better done before anyone waits
         self._metrics.count("spanglass_parcels_lost_total", self._depot.tend())
         self._metrics.parcels_waiting = self._depot.waiting()
         age_s, size_bytes = self._settings.retention

@@ -142,6 +142,9 @@ class Receiver:
             return _refused(encoding, 400, str(why))
         except SpanglassError as why:
             return _refused(encoding, _UNAVAILABLE, str(why))
+        except Exception as why:  # noqa: BLE001 - nothing was acknowledged, so it may come again and fare better
+            guard.absorb("server.receive", why)
+            return _refused(encoding, _UNAVAILABLE, "a fault of spanglass itself; its log says where")
         return _accepted(encoding, signal, taken)
 
     async def _take(self, signal: Signal, encoding: Encoding, request: Request) -> Taken:

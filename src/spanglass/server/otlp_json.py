@@ -1,12 +1,16 @@
 """The shape of OTLP in JSON: the messages that the sidecar reads, with the fields that it reads.
 
 Invariant: the names of fields are those of the protobuf messages, so that what walks over the one walks over the other;
-fields that are not here are passed over, as OTLP demands.
+fields that are not here are passed over, as OTLP demands, and null is as good as absent, as protobuf's JSON does.
 """
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import msgspec
+
+Message = TypeVar("Message")
 
 
 class Value(msgspec.Struct, rename="camel"):
@@ -132,3 +136,24 @@ class Logs(msgspec.Struct, rename="camel"):
     """``ExportLogsServiceRequest``."""
 
     resource_logs: list[ResourceLogs] = []
+
+
+def parse(body: bytes, kind: type[Message]) -> Message:
+    """The request of a kind that a body holds.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        if b"null" not in body:
+            raise
+        return msgspec.convert(_without_nulls(msgspec.json.decode(body)), kind)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(said) for name, said in value.items() if said is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import logging
 import os
 import time
 from contextlib import suppress
@@ -20,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from spanglass.errors import ConfigurationError, StoreBusy, StoreError, StoreRefused
+from spanglass.store.base import Pruned
 from spanglass.store.parcel import pack
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
     from spanglass.model.entry import Entry
     from spanglass.model.record import Record, Summary
-    from spanglass.store.base import Progress, Pruned, PruneRule, Query, StoreStats, Verification
+    from spanglass.store.base import Progress, PruneRule, Query, StoreStats, Verification
     from spanglass.store.parcel import Chunk
+
+_LOG = logging.getLogger("spanglass")
 
 #: Marks our log records among others.
 EVENT_NAME = "spanglass.entry"
@@ -78,6 +82,7 @@ class RemoteStore:
         self.url = self._endpoint.shown
         self._connection: http.client.HTTPConnection | None = None
         self._pid = os.getpid()
+        self._told_of_pruning = False
 
     def put_many(self, entries: Sequence[Entry]) -> None:
         """Sends entries, in as many requests as it takes.
@@ -172,8 +177,15 @@ class RemoteStore:
         self._refuse_reading()
 
     def prune(self, rule: PruneRule) -> Pruned:  # noqa: ARG002 - the protocol's
-        """Refuses."""
-        self._refuse_reading()
+        """Prunes nothing: how long calls are kept is for whoever keeps them to say."""
+        if not self._told_of_pruning:
+            self._told_of_pruning = True
+            _LOG.warning(
+                "spanglass: nothing is pruned at %s from here; bound the store of the server that receives the calls "
+                "(SPANGLASS_RETENTION there, or 'spanglass prune' on its machine).",
+                self.url,
+            )
+        return Pruned()
 
     def verify(self, progress: Progress | None = None) -> Verification:  # noqa: ARG002 - the protocol's
         """Refuses."""
