@@ -98,6 +98,17 @@ def test_the_links_go_to_the_published_port_of_the_sidecar() -> None:
     assert {pattern["type"] for pattern in patterns} == {"traces", "tags", "logs"}
 
 
+def test_the_page_about_running_them_natively_names_the_variables_that_the_files_read() -> None:
+    page = (ROOT / "docs" / "jaeger.md").read_text(encoding="utf-8").partition("## Without containers")[2]
+    read = {
+        name
+        for file in ("collector-config.yaml", "deploy/jaeger.yaml")
+        for name in re.findall(r"\$\{env:(\w+)", (ROOT / file).read_text(encoding="utf-8"))
+    }
+    named = {name for line in page.splitlines() if line.startswith("export ") for name in re.findall(r"(\w+)=", line)}
+    assert named == read - {"SPANGLASS_SERVER_TOKEN"}
+
+
 def test_make_up_makes_a_token_once(tmp_path: Path) -> None:
     """With `true` in the place of the container engine."""
     (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())

@@ -57,12 +57,19 @@ def _whole(stack: Stack, ref: str) -> dict[str, Any] | None:
     return record if record is not None and record["complete"] and record["state"] == "done" else None
 
 
-@pytest.mark.parametrize("launcher", [RUN, INSTRUMENT], ids=["spanglass run", "opentelemetry-instrument"])
+@pytest.mark.parametrize(
+    ("launcher", "protocol"),
+    [(RUN, "http/protobuf"), (INSTRUMENT, "http/protobuf"), (RUN, "grpc")],
+    ids=["spanglass run", "opentelemetry-instrument", "over gRPC"],
+)
 def test_every_link_of_a_call_leads_to_its_bytes(
-    stack: Stack, tmp_path: Path, provider: FakeProvider, launcher: tuple[str, ...]
+    stack: Stack, tmp_path: Path, provider: FakeProvider, launcher: tuple[str, ...], protocol: str
 ) -> None:
-    service = f"click-{launcher[0].rpartition('/')[2]}"
-    done = run_program(AGENT, tmp_path, provider, launcher, stack.environ(service))
+    service = f"click-{launcher[0].rpartition('/')[2]}-{protocol}"
+    environ = stack.environ(service, OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
+    if protocol == "grpc":
+        environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://{stack.host}:4317"
+    done = run_program(AGENT, tmp_path, provider, launcher, environ)
     assert (done.code, done.err) == (0, "")
     calls = [span for span in jaeger.spans_of(stack, service, 3) if span.is_call]
     assert len(calls) == len(provider.exchanges) == 3

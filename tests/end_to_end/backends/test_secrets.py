@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,6 +123,8 @@ def test_a_program_that_plants_secrets_everywhere_leaves_none(
     assert [(record["state"], len(record["attempts"])) for record in records] == [("done", 1), ("error", 1)]
     assert all(record["redactions"] for record in records)
     told = {"Jaeger": jaeger.raw_traces(stack, "careless"), "API": json.dumps(records), **dict(_written(stack))}
+    assert "no luck with" in told["Jaeger"]
+    assert "My key is" in told["API"]
     leaks = [(where, planted) for where, text in told.items() for planted in (secret, word, API_KEY) if planted in text]
     assert leaks == []
 
@@ -135,6 +139,25 @@ def test_what_the_sidecar_keeps_of_a_span_that_no_spanglass_has_seen_is_masked(s
         (where, planted) for where, text in told.items() for planted in (secret, *WORDS.values()) if planted in text
     ]
     assert leaks == []
+
+
+def test_a_log_event_that_another_instrumentation_sends_is_masked_and_kept(stack: Stack) -> None:
+    secret = Shape("openai and alike", ("sk-proj-", ("w", 40))).make(seed=3)
+    trace_id, span_id = os.urandom(16).hex(), os.urandom(8).hex()
+    message = [{"role": "user", "parts": [{"type": "text", "content": f"My key is {secret}"}]}]
+    details = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.input.messages": message}
+    event = {
+        "eventName": "gen_ai.client.inference.operation.details",
+        "timeUnixNano": str(time.time_ns()),
+        "traceId": trace_id,
+        "spanId": span_id,
+        "attributes": otlp.attributes({**details, "api_key": WORDS["api_key"]}),
+    }
+    otlp.send_logs(stack, "foreign-log", [event])
+    record = _record(stack, f"{trace_id}/{span_id}")
+    assert [message["role"] for message in record["messages"]] == ["user"]
+    told = {"API": json.dumps(record), **dict(_written(stack))}
+    assert [where for where, text in told.items() if secret in text or WORDS["api_key"] in text] == []
 
 
 def _record(stack: Stack, ref: str) -> dict[str, Any]:
