@@ -52,7 +52,7 @@ def adopt_span(current: Span, model: Any = None) -> Span | None:
 
 def adoptable_span(current: Span, model: Any = None) -> Span | None:
     """The same without taking it."""
-    if stands_for_request(current) and current not in _adopted:
+    if current.is_recording() and current not in _adopted and stands_for_request(current):
         return current
     begun = _last_begun.get()
     span = begun() if begun is not None else None
@@ -71,7 +71,7 @@ def stands_for_request(span: Span) -> bool:
     """Whether a span that is recording is for one request to a model, in any of the dialects in use."""
     if getattr(span, "kind", None) not in _KINDS or not span.is_recording():
         return False
-    attributes: Mapping[str, Any] = getattr(span, "attributes", None) or {}
+    attributes = _attributes(span)
     return (
         attributes.get(_OPERATION) in MODEL_OPERATIONS
         or attributes.get(_OPENINFERENCE_KIND) in _OPENINFERENCE_KINDS
@@ -81,9 +81,15 @@ def stands_for_request(span: Span) -> bool:
 
 def _asks(span: Any, model: Any) -> bool:
     """Whether a span that is only nearby may be for this model: it may be for a call that we do not see."""
-    attributes: Mapping[str, Any] = span.attributes or {}
+    attributes = _attributes(span)
     named = {attributes[name] for name in _MODELS if name in attributes}
     return model is None or not named or model in named
+
+
+def _attributes(span: Any) -> Mapping[str, Any]:
+    """The SDK's own mapping where it has one: its public view would cost more than all else here, for every span."""
+    held = getattr(getattr(span, "_attributes", None), "_dict", None)
+    return held if held is not None else getattr(span, "attributes", None) or {}
 
 
 def _is_ours(span: Any) -> bool:
