@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spanglass.journal import Journal
-from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
+from spanglass.model.entry import AnswerFacts, AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
 from spanglass.model.record import ErrorInfo, Usage
 from spanglass.settings import Settings
 from spanglass.store import open_store
@@ -88,19 +88,8 @@ class Made:
                 found.append(self._answered(number, status, begun + SECOND, last=number == last))
         if self.ended:
             end = self.at + (last - 1) * SECOND * 3 // 2 + SECOND
-            usage = Usage(self.input_tokens, 7) if self.state == "done" else Usage()
-            found.append(
-                OutcomeEntry(
-                    self.trace_id,
-                    self.span_id,
-                    facts,
-                    self.state,
-                    end,
-                    self.error,
-                    usage=usage,
-                    missing=list(self.missing),
-                )
-            )
+            missing = list(self.missing)
+            found.append(OutcomeEntry(self.trace_id, self.span_id, facts, self.state, end, self.error, missing=missing))
         return found
 
     def _asked(self, facts: CallFacts, number: int, begun: int) -> RequestEntry:
@@ -117,6 +106,7 @@ class Made:
         whole = last and status == 200
         body = self.response if whole else b'{"error": {"type": "rate_limit", "message": "slow down"}}'
         headers = [("content-type", "application/json"), *([] if whole else [("retry-after", "1")])]
+        usage = Usage(self.input_tokens, 7) if self.state == "done" else Usage()
         return AttemptEntry(
             self.trace_id,
             self.span_id,
@@ -126,6 +116,8 @@ class Made:
             complete=True,
             headers=headers,
             first_byte_ns=SECOND // 4,
+            format=self.format,
+            answer=AnswerFacts(f"{self.model}-2024", "r-1", ["stop"], usage) if whole else None,
             body=body,
         )
 
