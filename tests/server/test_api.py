@@ -112,7 +112,7 @@ def test_a_step_gives_its_most_recent_call(served: Sidecar) -> None:
         ("text=Sun.", [SECOND_CALL]),
         ("workflow_id=nightly%2Freport&step_name=draft", [SECOND_CALL, FIRST]),
         (f"trace_id={'b' * 32}", [FAILED]),
-        ("model=gpt-4o-2024", []),
+        ("model=gpt-4o-2024", [SECOND_CALL, FIRST]),
         ("model=gpt-4o&provider=openai", [FAILED, SECOND_CALL, FIRST]),
         ("since=2026-09-21T14:13:30Z&until=2026-09-21T14:13:40", [SECOND_CALL]),
         ("until=2026-09-21T16:13:21%2B02:00", [FIRST]),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
 
 from read.made import Made, settings_in, store_calls
 from server.conftest import running
@@ -36,9 +38,22 @@ def test_the_description_is_served(served: Sidecar) -> None:
     assert served.get("/api/openapi.json").json() == {**describe(version("spanglass"))}
 
 
-@DESCRIPTION.parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_endpoint_answers_as_it_is_described(case: Any, served: Sidecar) -> None:
+GENTLY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("path", DESCRIPTION)
+@GENTLY
+@given(data=st.data())
+def test_every_endpoint_answers_as_it_is_described(path: str, data: st.DataObject, served: Sidecar) -> None:
+    case = data.draw(DESCRIPTION[path]["GET"].as_strategy())
+    case.call_and_validate(base_url=served.address.viewer)
+
+
+@pytest.mark.parametrize("path", ["/api/spans/{ref}", "/api/traces/{trace_id}", "/api/search"])
+@GENTLY
+@given(data=st.data())
+def test_what_is_not_as_described_is_refused(path: str, data: st.DataObject, served: Sidecar) -> None:
+    case = data.draw(DESCRIPTION[path]["GET"].as_strategy(generation_mode=GenerationMode("negative")))
     case.call_and_validate(base_url=served.address.viewer)
 
 
