@@ -95,6 +95,13 @@ def test_every_command_is_documented_and_every_documented_command_exists() -> No
     assert mentioned - known == set()
 
 
+def test_every_command_can_be_had_as_json_and_has_an_example() -> None:
+    parsers = dict(GENERATOR._subparsers())
+    assert [name for name, parser in parsers.items() if "--json" not in parser.format_help()] == []
+    shell = "".join(block.code for page in PAGES for block in blocks(page) if block.language == "sh")
+    assert set(parsers) - set(re.findall(r"^spanglass ([a-z]+)\b", shell, re.MULTILINE)) == set()
+
+
 def test_the_record_is_documented_key_by_key() -> None:
     page = ROOT / "docs" / "record.md"
     documented = {heading: first_cells(page, heading) for heading in ("Record", "Message", "Usage", "Attempt")}

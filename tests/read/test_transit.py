@@ -77,6 +77,19 @@ def test_what_is_there_with_another_word_is_altered_and_says_where() -> None:
     assert len(leaf.spots) == len(leaf.kept) == 2
 
 
+def test_parts_in_another_order_are_altered_and_nothing_is_lost() -> None:
+    first, second = f"{CLAIM}.", "It is driven by a belt, which a spring keeps taut at any speed of the motor."
+    (leaf,) = transit(handed([f"{first} {second}"], f"{second}\n\nAnd before that, as we all know: {first}")).leaves
+    assert (leaf.fate, leaf.score, leaf.lost) == ("altered", 1.0, ())
+    assert [spot.start for spot in leaf.spots] == [111, 0]
+
+
+def test_a_text_in_two_chunks_is_altered_and_nothing_is_lost() -> None:
+    second = "It is driven by a belt, which a spring keeps taut at any speed of the motor."
+    (leaf,) = transit(handed([f"{CLAIM}. {second}"], CLAIM, "Continue the list of parts, please.", second)).leaves
+    assert (leaf.fate, leaf.score, [spot.message for spot in leaf.spots]) == ("altered", 1.0, [0, 2])
+
+
 def test_a_lost_leaf_does_not_live_off_its_sibling() -> None:
     assert fates([CLAIM, OTHER], f"Claims: {CLAIM}") == {"[0]": "whole", "[1]": "missing"}
     assert fates([CLAIM, OTHER], f"Claims: {CLAIM.replace('iron', 'steel')}") == {"[0]": "altered", "[1]": "missing"}

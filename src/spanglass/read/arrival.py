@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from spanglass.read.leaf import Found, Scalar
     from spanglass.read.words import Lexicon, Words
 
-_PLACES = 10
+#: In how many places a leaf is looked for, and how many of them are named.
+_PLACES, _SPOTS = 100, 10
 #: From so many words on a leaf keeps its words from others.
 _CLAIMS = 3
 #: So many words that no other leaf has are a trace of one, however long that is.
@@ -101,7 +102,7 @@ class _Prompt:
             for place in places:
                 self._claims.add(place, place + size)
         own = sought.text[sought.words.starts[0] : sought.words.ends[-1]]
-        spots = self._spots((place, size) for place in places)
+        spots = self._spots((place, size) for place in places[:_SPOTS])
         exact = any(self._index.texts[spot.message][spot.start : spot.end] == own for spot in spots)
         return sought.fared("whole", "exact" if exact else "normalised", 1.0, spots)
 
@@ -116,7 +117,7 @@ class _Prompt:
                     return self._whole(sought, beside)
         if not places and not isinstance(sought.leaf.value, (bool, type(None))):
             return sought.fared("missing", score=0.0)
-        return sought.fared("short", spots=self._spots((place, len(value)) for place in places))
+        return sought.fared("short", spots=self._spots((place, len(value)) for place in places[:_SPOTS]))
 
     def in_pieces(self, lost: Sequence[_Sought]) -> Iterator[tuple[int, Leaf]]:
         """The fates of leaves that are nowhere whole: who finds most of itself is first, and keeps what it found."""
@@ -147,6 +148,7 @@ class _Prompt:
         if not pieces:
             return sought.fared("missing", score=0.0)
         self._claims.add(pieces[0].there, pieces[-1].there + pieces[-1].length)
+        pieces = sorted([*pieces, *self._elsewhere(sought, pieces)])
         cut, changed = self._losses(sought, pieces)
         score = round(matched(pieces) / len(sought.letters), 4)
         starts, ends = sought.words.starts, sought.words.ends
@@ -160,29 +162,41 @@ class _Prompt:
             tuple((starts[piece.own], ends[piece.own + piece.length - 1]) for piece in pieces),
         )
 
+    def _elsewhere(self, sought: _Sought, pieces: list[Piece]) -> Iterator[Piece]:
+        """What is missing here and stands in another place: a paragraph that was moved, the second of two chunks."""
+        edges = [0, *(edge for piece in pieces for edge in (piece.own, piece.own + piece.length)), len(sought.letters)]
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            letters = sought.letters[start:end]
+            moved = self._index.pieces(letters, self._claims, self._rarity) if len(letters) >= _TRACE else []
+            told = sum(self._rarity.weigh(letters[piece.own : piece.own + piece.length]) for piece in moved)
+            if told >= max(_TRACE, len(letters) * _LEAST):
+                self._claims.add(moved[0].there, moved[-1].there + moved[-1].length)
+                yield from (Piece(start + piece.own, piece.there, piece.length) for piece in moved)
+
     def _losses(self, sought: _Sought, pieces: list[Piece]) -> tuple[int, int]:
         """How many words were only left out, and how many replaced or put in."""
         cut = changed = 0
         for before, piece in pairwise(pieces):
             left_out = piece.own - before.own - before.length
             between = piece.there - before.there - before.length
-            if between == 0 or self._is_mark(before.there + before.length - 1, piece.there):
+            if (between == 0 and left_out) or self._is_mark(before.there + before.length - 1, piece.there):
                 cut += left_out
             else:
-                changed += max(left_out, min(abs(between), len(sought.letters)))
-        first, last = pieces[0], pieces[-1]
-        own, there = last.own + last.length, last.there + last.length
-        head, tail = sought.letters[: first.own], sought.letters[own:]
-        near_head = self._index.letters[max(0, first.there - len(head)) : first.there]
-        near_tail = self._index.letters[there : there + len(tail)]
-        for words, near, border in (
-            (head, near_head, self._begins(first)),
-            (tail, near_tail, self._ends(sought, last)),
-        ):
-            cut, changed = (
-                (cut, changed + len(words)) if not border and _alike(words, near) else (cut + len(words), changed)
-            )
+                changed += max(left_out, min(abs(between), len(sought.letters)), 1)
+        for letters, instead in self._ends_of(sought, pieces):
+            if _alike(letters, instead):
+                changed += len(letters)
+            else:
+                cut += len(letters)
         return cut, changed
+
+    def _ends_of(self, sought: _Sought, pieces: list[Piece]) -> Iterator[tuple[str, str | None]]:
+        """What is missing at both ends, and as many words of the prompt; None where its text begins or ends there."""
+        first, last, here = pieces[0], pieces[-1], self._index.letters
+        head, tail = sought.letters[: first.own], sought.letters[last.own + last.length :]
+        before, after = max(0, first.there - len(head)), last.there + last.length
+        yield head, None if self._begins(first) else here[before : first.there]
+        yield tail, None if self._ends(sought, last) else here[after : after + len(tail)]
 
     def _is_mark(self, before: int, after: int) -> bool:
         """Whether what stands between two words only says that something was left out."""
@@ -218,9 +232,11 @@ def is_mark(text: str) -> bool:
     return _MARK.search(text) is not None
 
 
-def _alike(letters: str, others: str) -> bool:
+def _alike(letters: str, instead: str | None) -> bool:
     """Whether words may have been replaced by others: few were, or some of them are still there."""
-    same = sum((Counter(letters) & Counter(others)).values())
+    if instead is None:
+        return False
+    same = sum((Counter(letters) & Counter(instead)).values())
     return len(letters) <= _REPLACED or same * 3 >= len(letters)
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from spanglass.read.leaf import Scalar
 
-#: ``whole``: all of it, in one place. ``cut``: words are missing. ``altered``: words were replaced or put in.
+#: ``whole``: all of it, in one place. ``cut``: words are missing. ``altered``: words were replaced or put in, or
+#: it is there in another order.
 #: ``missing``: nothing of it. ``short``: too short for its presence, or its absence, to mean anything.
 Fate: TypeAlias = Literal["whole", "cut", "altered", "missing", "short"]
 #: ``exact``: letter for letter. ``normalised``: but for case, white space, Markdown, escapes and Unicode forms.
@@ -24,7 +25,7 @@ _SAYS_NOTHING = " \t\r\n.,;:!?\u2026\"'`\u2018\u2019\u201c\u201d\xab\xbb()[]{}*_
 FATES: tuple[Fate, ...] = ("missing", "cut", "altered", "short", "whole")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Spot:
     """Where in a prompt: characters ``start`` to ``end`` of the text of message number ``message``."""
 

@@ -97,8 +97,13 @@ def _text(page: Page, transit: Transit, leaf: Leaf) -> None:
         return
     if leaf.fate == "altered":
         first, last = leaf.spots[0], leaf.spots[-1]
-        shown = transit.texts[first.message][1][first.start : last.end]
-        write_edits(page, edits(value[leaf.kept[0][0] : leaf.kept[-1][1]], shown), indent=6)
+        if list(leaf.spots) == sorted(leaf.spots) and first.message == last.message:
+            shown = transit.texts[first.message][1][first.start : last.end]
+            write_edits(page, edits(value[leaf.kept[0][0] : leaf.kept[-1][1]], shown), indent=6)
+        else:
+            page.terminal.line(
+                ("apart: ", WARNING), f"{len(leaf.spots)} pieces that are not next to each other", indent=6
+            )
     for start, end in leaf.lost:
         instead, lost = _instead(transit, leaf, start), value[start:end].strip(" \t\r\n,;:.")
         if leaf.fate == "altered" and start > 0 and end < len(value):

@@ -32,7 +32,6 @@ PAGES = [
     *(f"{HOSTILE}{tab}" for tab in TABS),
     f"/spans/{TRACE}/{scene.FAILED}",
     f"/spans/{TRACE}/{scene.FAILED}/attempts",
-    f"/spans/{scene.LARGE_TRACE}/{scene.LARGE}",
 ]
 MISSING = f"/spans/{TRACE}/{scene.PARENT}"
 

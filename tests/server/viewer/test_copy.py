@@ -10,17 +10,20 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 
+import httpx
 import pytest
 
+from read.made import SPAN, TRACE, Made, settings_in, store_calls
 from server.viewer.markup import Page
 from spanglass.model.record import Attempt, Record
+from spanglass.server.config import ServerConfig
+from spanglass.server.run import serving
 from spanglass.server.viewer.copy import PASTED, Bytes, as_curl, as_json, as_python, copies, key_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import httpx
 
 KEY = "OPENAI_API_KEY"
 TOKEN = "of-the-viewer-itself"
@@ -161,6 +164,24 @@ def test_json_is_the_body_laid_out() -> None:
     assert as_json(attempt("", b'{"a":1}')) == '{\n  "a": 1\n}'
     assert as_json(attempt("", b"no json")) == "no json"
     assert as_json(attempt("", b"\xff")) == ""
+    assert as_json(attempt("", b"x" * 3_000_001)) == ""
+
+
+def test_behind_a_token_a_large_body_is_fetched_with_it(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    store_calls(settings, [Made(messages=[{"role": "user", "content": "x" * (PASTED + 1)}])])
+    config = ServerConfig(settings, port=0, otlp_port=0, token=TOKEN)
+    with serving(config) as address, httpx.Client(base_url=address.viewer, follow_redirects=True) as browser:
+        path = f"/spans/{TRACE}/{SPAN}"
+        landed = browser.post("/login", data={"token": TOKEN, "next": f"{path}/copy"})
+        text = Page(landed.text).text
+        assert (landed.status_code, landed.url.path) == (200, f"{path}/copy")
+        [asset] = [word for word in landed.text.split('"') if word.endswith(".css")]
+        assert browser.get(asset).status_code == 200
+    fetched = (
+        f"""curl -sf -H 'Authorization: Bearer '"$SPANGLASS_SERVER_TOKEN" {address.viewer}{path}/attempts/1/request |"""
+    )
+    assert fetched in text
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 #: Characters of a message on one of its own pages.
 _SLICE = 200_000
+_MOST_DIGITS = 12
 
 
 def reference(site: Site, request: Request) -> Response:
@@ -127,5 +128,7 @@ def head(site: Site, record: Record, tab: Tab) -> dict[str, Any]:
 
 
 def _start(request: Request, length: int) -> int:
-    asked = request.query_params.get("from", "0")
-    return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 12 and int(asked) < length else 0  # noqa: PLR2004 - digits
+    """From which character on a message is asked for; 0 for what is no place in it."""
+    asked = request.query_params.get("from", "")
+    start = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) <= _MOST_DIGITS else 0
+    return start if start < length else 0

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Bodies up to so many bytes are pasted; a shell takes no longer argument (Linux: 128 KiB).
 PASTED = 100_000
+#: Bodies up to so many bytes are laid out on a page.
+_A_PAGE = 3_000_000
 #: In which variable the viewer's own token is.
 _GUARD = "SPANGLASS_SERVER_TOKEN"
 _KEYS = {
@@ -127,8 +129,9 @@ def as_python(attempt: Attempt, key: str, exact: Bytes, *, stream: bool = False)
 
 
 def as_json(attempt: Attempt) -> str:
-    """The request's body laid out, or its text where it is no JSON."""
-    text = as_text(attempt.request_body or b"")
+    """The request's body laid out, or its text where it is no JSON; empty where a page cannot hold it."""
+    body = attempt.request_body or b""
+    text = as_text(body) if len(body) <= _A_PAGE else None
     if text is None:
         return ""
     try:

@@ -22,8 +22,15 @@ if TYPE_CHECKING:
     from spanglass.read.tool import Asked
 
 #: The tone of each role; all others share one.
-TONES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "model": "assistant"}
-TONES |= {"tool": "tool", "function": "tool"}
+TONES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "model": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
 #: Arguments up to so many characters stand on the line of their call.
 _BRIEF = 140
 
