@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 Enabled: TypeAlias = Literal["true", "workflows", "false"]
 SpanContent: TypeAlias = Literal["preview", "full", "none"]
+Spans: TypeAlias = Literal["adopt", "own", "none"]
 
 PREFIX = "SPANGLASS_"
+#: Variables of that name that are no settings: the tests' and collector-config.yaml's.
+OTHERS = frozenset({f"{PREFIX}RECORDINGS", f"{PREFIX}OTLP_ENDPOINT"})
 GiB = 1 << 30
 MiB = 1 << 20
 
@@ -76,6 +79,7 @@ class Settings:
     store: str = ""
     state_dir: Path = Path()
     span_content: SpanContent = "preview"
+    spans: Spans = "adopt"
     capture_urls: tuple[CaptureUrl, ...] = ()
     redact_keys: tuple[str, ...] = ()
     redact_patterns: tuple[str, ...] = ()
@@ -313,6 +317,14 @@ OPTIONS: tuple[Option, ...] = (
         "how much of the messages goes on the span: bounded valid JSON, everything, nothing",
     ),
     Option(
+        "spans",
+        _choice("adopt", "own", "none"),
+        "`adopt`, `own`, `none`",
+        "adopt",
+        "which span a call has: another instrumentation's where there is one, else its own; always its own; none of "
+        "ours, and the record is kept all the same",
+    ),
+    Option(
         "capture_urls",
         _parse_capture_urls,
         "comma list of url patterns",
@@ -381,7 +393,7 @@ def _complete(settings: Settings, environ: Mapping[str, str]) -> Settings:
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:
-    known = {option.variable for option in OPTIONS} | {f"{PREFIX}RECORDINGS"}
+    known = {option.variable for option in OPTIONS} | OTHERS
     return [
         f"{name} is not a setting of spanglass and is ignored; the settings are {', '.join(sorted(known))}"
         for name in sorted(environ)

@@ -218,7 +218,10 @@ class Call:
         tracer = session.tracer()
         content, limit = session.span_policy()
         mask_all = session.attributes.mask_all
-        return CallSpan(tracer, name, started_at, attributes, context, content=content, limit=limit, mask_all=mask_all)
+        spans = session.settings.spans
+        return CallSpan(
+            tracer, name, started_at, attributes, context, content=content, limit=limit, mask_all=mask_all, spans=spans
+        )
 
     def _call_facts(self, place: Place | None) -> CallFacts:
         span = self.span

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanglass.span import events
-from spanglass.span.adopt import is_adoptable
+from spanglass.span.adopt import adopt_span
 from spanglass.span.attributes import request_attributes, response_attributes
 from spanglass.span.identity import own_ids, service_name
 from spanglass.span.late import Said
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
+    from spanglass.settings import Spans
     from spanglass.span.attributes import Attributes
     from spanglass.span.late import Event, Late, MaskAll
 
@@ -96,9 +97,10 @@ class CallSpan:
         content: whether messages may go on the span.
         limit: bytes of a preview, or None for whole messages.
         mask_all: masks what the span says late.
+        spans: whether another's span is adopted, or the call always has its own, or adopts one or has none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a span is made of; keyword-only and typed
         self,
         tracer: Tracer,
         name: str,
@@ -109,6 +111,7 @@ class CallSpan:
         content: bool,
         limit: int | None,
         mask_all: MaskAll,
+        spans: Spans = "adopt",
     ) -> None:
         self._content = content
         self._limit = limit
@@ -116,8 +119,14 @@ class CallSpan:
         self._question: Callable[[], Question] | None = None
         self._described = False
         current = trace.get_current_span(context)
-        self.adopted = current is not trace.INVALID_SPAN and is_adoptable(current)
-        span = current if self.adopted else _begin(tracer, name, started_at, attributes, context)
+        found = None if spans == "own" else adopt_span(current, attributes.get("gen_ai.request.model"))
+        self.adopted = found is not None
+        if found is not None:
+            span = found
+        elif spans == "none":
+            span = trace.NonRecordingSpan(current.get_span_context())
+        else:
+            span = _begin(tracer, name, started_at, attributes, context)
         self.span: Span = span
         self.name, self.started_at = name, started_at
         parent: SpanContext | None = current.get_span_context()

@@ -128,7 +128,8 @@ def _messages(record: Record, links: Links, room: Room, pairs: Pairs, tokens: li
 def _answer(record: Record, links: Links, room: Room, pairs: Pairs) -> Iterator[MessageView]:
     for index, message in enumerate(record.output):
         href = links.message(record, "answer", index)
-        yield view(message, index, room, pairs, anchor=f"answer-{index}", href=href)
+        anchor = f"message-{len(record.messages) + index}"  # as the events of the span count on
+        yield view(message, index, room, pairs, anchor=anchor, href=href)
 
 
 def _segments(roles: Sequence[str], tokens: list[int]) -> Iterator[Segment]:
