@@ -88,18 +88,43 @@ def demo() -> str:
     return "```text\n" + "\n".join(line.rstrip() for line in shown.splitlines()) + "\n```"
 
 
+def patent_workflow() -> str:
+    """What the example of a workflow prints, beside the server that plays its model."""
+    return f"```text\n{_example('patent_workflow.py').strip()}\n```"
+
+
+def _example(name: str) -> str:
+    """What a program of examples/ prints, with a state directory and a provider of its own."""
+    with (
+        tempfile.TemporaryDirectory() as away,
+        subprocess.Popen(
+            [sys.executable, "examples/provider.py"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as server,
+    ):
+        try:
+            url = server.stdout.readline().strip() if server.stdout else ""
+            environ = os.environ | {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none", "SPANGLASS_STATE_DIR": away}
+            command = [sys.executable, f"examples/{name}"]
+            done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+        finally:
+            server.kill()
+    return done.stdout
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "api": api,
     "commands": commands,
     "demo": demo,
     "exit-codes": exit_codes,
+    "patent-workflow": patent_workflow,
     "settings": settings_table,
 }
 
 
 def pages() -> list[Path]:
     """Everything that users read."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    docs = sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)
+    return [ROOT / "README.md", *docs]
 
 
 def regions() -> Iterator[Region]:

@@ -10,6 +10,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from spanglass.capture.exchange import header_of
 from spanglass.guard import Boundary
 from spanglass.model.record import ErrorInfo
 from spanglass.wire.base import ResponseView
@@ -60,7 +61,7 @@ class Attempt:
         """The head of the answer is here."""
         self.status = status
         self.head = headers
-        self.content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+        self.content_type = header_of(headers, "content-type")
 
     def streams(self) -> None:
         """The answer will arrive in pieces. A span that is another's may end before it has; so it is told now."""
@@ -138,8 +139,8 @@ class Attempt:
             attributes["status"] = self.status
         if error is not None:
             attributes["error.type"] = type(error).__qualname__
-        retry_after = next((value for name, value in self.head if name.lower() == "retry-after"), None)
-        if retry_after is not None:
+        retry_after = header_of(self.head, "retry-after")
+        if retry_after:
             attributes["retry_after"] = retry_after
         return attributes
 

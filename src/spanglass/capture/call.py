@@ -27,6 +27,8 @@ from spanglass.wire.read import read_request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from opentelemetry.context import Context
+
     from spanglass.capture.exchange import Incoming, Outgoing
     from spanglass.capture.session import Session
     from spanglass.model.entry import Entry
@@ -57,11 +59,20 @@ class Call:
         started_at: ns since the epoch.
         server: where it goes.
         request: its masked body, as far as there is one.
+        context: OpenTelemetry's, in which it begins.
         scoped: a client says when it returns or fails.
     """
 
     def __init__(
-        self, session: Session, route: Route, started_at: int, server: Server, request: bytes | None, *, scoped: bool
+        self,
+        session: Session,
+        route: Route,
+        started_at: int,
+        server: Server,
+        request: bytes | None,
+        context: Context,
+        *,
+        scoped: bool,
     ) -> None:
         self._session = session
         self._route = route
@@ -78,8 +89,8 @@ class Call:
         if request is not None:
             with _HEAD:
                 self._head = read_head(route.format, request)
-        place = current_place()
-        self._span = self._begin_span(started_at, server, place)
+        place = current_place(context)
+        self._span = self._begin_span(started_at, server, place, context)
         self._facts = self._call_facts(place)
         self._place = place
         if place is not None:
@@ -187,7 +198,7 @@ class Call:
         self._redactions += redactions
         self._missing += missing
 
-    def _begin_span(self, started_at: int, server: Server, place: Place | None) -> CallSpan:
+    def _begin_span(self, started_at: int, server: Server, place: Place | None, context: Context) -> CallSpan:
         route = self._route
         model = self._head.model or route.model
         attributes: Attributes = {"gen_ai.operation.name": route.operation}
@@ -213,8 +224,9 @@ class Call:
         session = self._session
         tracer = session.tracer()
         content, limit = session.span_policy()
+        mask_all = session.attributes.mask_all
         return CallSpan(
-            tracer, name, started_at, attributes, content=content, limit=limit, mask_all=session.attributes.mask_all
+            tracer, name, started_at, attributes, context, content=content, limit=limit, mask_all=mask_all
         )
 
     def _call_facts(self, place: Place | None) -> CallFacts:

@@ -46,3 +46,17 @@ class Incoming(NamedTuple):
     ended_at: int
     first_byte_ns: int | None = None
     missing: tuple[str, ...] = ()
+
+
+def header_of(headers: Pairs, name: str) -> str:
+    """The value of the first header of this name (in lower case), or ``""``.
+
+    Example:
+        >>> header_of([("Content-Type", "text/plain")], "content-type")
+        'text/plain'
+    """
+    size = len(name)
+    for key, value in headers:
+        if len(key) == size and key.lower() == name:
+            return value
+    return ""

@@ -9,12 +9,17 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from opentelemetry.context import get_current
+
 from spanglass.capture.attempt import attempt_path
 from spanglass.capture.call import Call, Server
+from spanglass.capture.exchange import header_of
 from spanglass.capture.scope import current_scope
 from spanglass.wire.route import Route, looks_like_llm, provider_of, route
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from spanglass.capture.attempt import Attempt
     from spanglass.capture.exchange import Outgoing
     from spanglass.capture.scope import Scope
@@ -33,24 +38,26 @@ _PROVIDERS = {
 }
 
 
-def begin(session: Session, outgoing: Outgoing) -> Attempt | None:
+def begin(session: Session, outgoing: Outgoing, context: Context) -> Attempt | None:
     """The attempt that ``outgoing`` is, written ahead; or None if it is not to be captured."""
     if outgoing.method != "POST":
         return None
     found = find_route(session, outgoing)
-    if found is None or not session.watching():
+    if found is None or not session.watching(context):
         return None
     scope = current_scope()
     index = scope.call.attempt_count if scope is not None and scope.call is not None else 0
     masked = None
     if outgoing.body is not None:
-        masked = session.recorder.mask(outgoing.body, _content_type(outgoing), f"{attempt_path(index)}.request_body")
+        content_type = header_of(outgoing.headers, "content-type") or "application/json"
+        masked = session.recorder.mask(outgoing.body, content_type, f"{attempt_path(index)}.request_body")
     call = scope.call if scope is not None else None
     if call is None:
         started_at = scope.started_at if scope is not None else outgoing.started_at
         server = Server(outgoing.host, outgoing.port)
         body = masked.body if masked is not None else None
-        call = Call(session, _with_provider(found, scope), started_at, server, body, scoped=scope is not None)
+        found = _with_provider(found, scope)
+        call = Call(session, found, started_at, server, body, context, scoped=scope is not None)
         if scope is not None:
             scope.call = call
     return call.begin_attempt(outgoing, masked)
@@ -63,7 +70,8 @@ def begin_unsent(scope: Scope, method: str, url: str, model: str | None) -> Call
     if found is None or not scope.session.watching():
         return None
     found = _with_provider(found, scope)._replace(model=found.model or model)
-    return Call(scope.session, found, scope.started_at, Server(parts.hostname or "", parts.port), None, scoped=True)
+    server = Server(parts.hostname or "", parts.port)
+    return Call(scope.session, found, scope.started_at, server, None, get_current(), scoped=True)
 
 
 def find_route(session: Session, outgoing: Outgoing) -> Route | None:
@@ -104,7 +112,3 @@ def _with_provider(found: Route, scope: Scope | None) -> Route:
         return found
     provider = scope.package if scope is not None else _PROVIDERS.get(found.format)
     return found._replace(provider=provider)
-
-
-def _content_type(outgoing: Outgoing) -> str:
-    return next((value for name, value in outgoing.headers if name.lower() == "content-type"), "application/json")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import context as otel_context
+
 from spanglass.capture.call import Call, Server
 from spanglass.capture.exchange import Incoming, Outgoing
 from spanglass.capture.session import active
@@ -71,7 +73,7 @@ class Handle:
         """Writes the request ahead."""
         body = to_json(payload)
         masked = session.recorder.mask(body, "application/json", "attempts[0].request_body")
-        call = Call(session, _ROUTE, started_at, _NOWHERE, masked.body, scoped=False)
+        call = Call(session, _ROUTE, started_at, _NOWHERE, masked.body, otel_context.get_current(), scoped=False)
         self._session, self._call, self.ref = session, call, call.span.ref
         self._attempt = call.begin_attempt(Outgoing("", "", "", None, "", [], body, started_at), masked)
 

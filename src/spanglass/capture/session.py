@@ -22,8 +22,10 @@ from spanglass.place import DebugSwitch, current_place
 from spanglass.redact import Redactor
 from spanglass.redact.attribute import AttributeMasker
 from spanglass.span.late import Backlog
+from spanglass.span.preview import LIMIT
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.trace import Tracer, TracerProvider
 
     from spanglass.capture.call import Call
@@ -47,6 +49,9 @@ class SpanPolicy(NamedTuple):
 
     content: bool
     limit: int | None
+
+
+_NO_CONTENT = SpanPolicy(content=False, limit=LIMIT)
 
 
 class Session:
@@ -75,6 +80,9 @@ class Session:
         self._processors: list[tuple[Any, RedactingSpanProcessor]] = []
         self._protecting = threading.RLock()
         self._content_is_safe = True
+        self._always = settings.enabled == "true"
+        content = settings.span_content
+        self._policy = SpanPolicy(content != "none", None if content == "full" else LIMIT)
 
     def tracer(self) -> Tracer:
         """The tracer of the provider in force, which is protected before it is used for the first time."""
@@ -112,14 +120,14 @@ class Session:
             "doctor' and report the versions it prints."
         )
 
-    def watching(self) -> bool:
-        """Whether a call made here and now is to be captured."""
-        if otel_context.get_value(_SUPPRESSED):
+    def watching(self, context: Context | None = None) -> bool:
+        """Whether a call made in this context (unset: here and now) is to be captured."""
+        context = otel_context.get_current() if context is None else context
+        if context.get(_SUPPRESSED):
             return False
-        if self.settings.enabled == "true":
-            place = current_place()
+        place = current_place(context)
+        if self._always:
             return place is None or place.debug is not False
-        place = current_place()
         if place is None or place.debug is False:
             return False
         return place.debug is True or self._switch.matches(place)
@@ -132,10 +140,7 @@ class Session:
 
     def span_policy(self) -> SpanPolicy:
         """What of the messages may go on spans."""
-        from spanglass.span.preview import LIMIT
-
-        content = self.settings.span_content
-        return SpanPolicy(content != "none" and self._content_is_safe, None if content == "full" else LIMIT)
+        return self._policy if self._content_is_safe else _NO_CONTENT
 
     def close(self) -> None:
         """Ends what is still open, drains for a bounded time, and takes the processors out again."""

@@ -6,10 +6,10 @@ and which setting decides; there is a little room above the bound, so that these
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from spanglass.model.entry import AttemptEntry, EnvelopeEntry, RequestEntry, StepEntry, UpstreamEntry
 

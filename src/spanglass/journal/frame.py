@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import fields, replace
+from copy import copy
 from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast
 from zlib import crc32
 
 import msgspec
+from msgspec.structs import force_setattr, replace
 
 from spanglass.model.entry import ENTRY_TYPES
 
@@ -48,10 +48,6 @@ _CODES: Mapping[str, int] = {
     "step": 6,
     "exit": 7,
 }
-_FIELD_NAMES = {
-    kind: tuple(field.name for field in fields(cls) if field.name != "body") for kind, cls in ENTRY_TYPES.items()
-}
-_FIELDS_OF = {kind: (names, attrgetter(*names)) for kind, names in _FIELD_NAMES.items()}
 _KINDS = {code: kind for kind, code in _CODES.items()}
 
 #: ``end``: nothing more there. ``partial``: it begins well but the file ends inside it. ``damaged``: no frame begins
@@ -89,14 +85,15 @@ def encode(entry: Entry, seed: int) -> tuple[bytes, bytes]:
     Raises:
         TypeError, ValueError, RecursionError, struct.error: a field is of no JSON kind, or larger than 4 GiB.
     """
-    kind = entry.kind
-    names, values = _FIELDS_OF[kind]
-    header = _encode_fields(dict(zip(names, values(entry), strict=True)))
     body = getattr(entry, "body", None)
     has_body = body is not None
-    if not body:
+    if body is None:
         body = b""
-    prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[kind], has_body, len(header), len(body))
+    else:
+        entry = copy(entry)
+        force_setattr(entry, "body", None)
+    header = _encode_fields(entry)
+    prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[entry.kind], has_body, len(header), len(body))
     prefix_crc = crc32(prefix, seed)
     frame_crc = crc32(body, crc32(header, prefix_crc))
     return prefix + _CHECKS.pack(prefix_crc, frame_crc) + header, body
@@ -183,8 +180,8 @@ def _no_json(value: object) -> str:
 _encode_json = msgspec.json.Encoder(enc_hook=_no_json).encode
 
 
-def _encode_fields(values: dict[str, Any]) -> bytes:
+def _encode_fields(bare: Entry) -> bytes:
     try:
-        return _encode_json(values)
+        return _encode_json(bare)
     except UnicodeEncodeError:  # a lone surrogate, which the stdlib writes as an escape
-        return json.dumps(msgspec.to_builtins(values, str_keys=True, enc_hook=_no_json)).encode()
+        return json.dumps(msgspec.to_builtins(bare, str_keys=True, enc_hook=_no_json)).encode()

@@ -116,9 +116,6 @@ class Journal:
         """
         if self._retry_at and time.monotonic() < self._retry_at:
             return self._drop("disk", times=len(entries))
-        bodies = sum([len(getattr(entry, "body", None) or b"") for entry in entries])
-        if bodies and not self._has_room(bodies, 0):
-            entries = tuple(map(self._strip, entries))
         try:
             return self._append(entries)
         except OSError as why:
@@ -216,14 +213,27 @@ class Journal:
         seed = self._seed
         pieces, size = _frames(entries, seed)
         with self._lock:
+            if self._has_room(size, 0):
+                self._write(entries, seed, pieces, size)
+                return True
+        return self._squeeze(entries)
+
+    def _squeeze(self, entries: tuple[Entry, ...]) -> bool:
+        """Writes entries at the bound: without bodies that have no room, and where needed into the room above it."""
+        bodies = sum(len(getattr(entry, "body", None) or b"") for entry in entries)
+        if bodies and not self._has_room(bodies, 0):
+            entries = tuple(map(self._strip, entries))
+        seed = self._seed
+        pieces, size = _frames(entries, seed)
+        with self._lock:
             if self._has_room(size, self._head_room):
                 self._write(entries, seed, pieces, size)
                 return True
         smaller = tuple(map(self._strip, entries))  # another thread took the room that a body was to have
         if any(one is not other for one, other in zip(smaller, entries, strict=True)):
-            return self._append(smaller)
+            return self._squeeze(smaller)
         if len(entries) > 1:
-            return all([self._append((entry,)) for entry in entries])
+            return all([self._squeeze((entry,)) for entry in entries])
         return self._drop("full")
 
     def _write(self, entries: tuple[Entry, ...], seed: int, pieces: list[bytes], size: int) -> None:

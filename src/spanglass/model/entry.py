@@ -3,12 +3,16 @@
 Invariant: entries of a span may arrive in any order and more than once, and the record is the same. So each entry says
 what it knows whole (an attempt's answer, an outcome), never a difference to an earlier one. Bodies are masked before an
 entry is made.
+
+Entries are structs and not dataclasses: made while the host waits, several to a call, they cost a tenth of the time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+import msgspec
+from msgspec import field
 
 from spanglass.model.record import ErrorInfo, State, Usage
 from spanglass.model.step import Step  # noqa: TC001 - the journal's codec resolves annotations at run time
@@ -17,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What is known of a call when it begins; travels in every `RequestEntry` and `OutcomeEntry`.
 
     ``owner`` is the journal that saw the call begin: when its process is gone, a call still ``started`` was killed.
@@ -39,8 +42,7 @@ class CallFacts:
     request_model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestEntry:
+class RequestEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """An attempt is about to leave the process. ``body`` is the request's body.
 
     A body that the host sends from a generator is not at hand yet: the entry then says None, and comes again with it.
@@ -54,24 +56,22 @@ class RequestEntry:
     method: str
     url: str
     started_at: int
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[tuple[str, str]] = []
     redactions: int = 0
-    missing: list[str] = field(default_factory=list)
+    missing: list[str] = []
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerFacts:
+class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an answer says of itself, as its wire format reads: ids, counts and reasons, none of its messages."""
 
     response_model: str | None = None
     response_id: str | None = None
-    finish_reasons: list[str] = field(default_factory=list)
+    finish_reasons: list[str] = []
     usage: Usage = field(default_factory=Usage)
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEntry:
+class AttemptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """An attempt has ended. ``body`` is the response's body, content-encoding undone.
 
     ``answer`` is read from the body by whoever takes the entry out of the journal (`spanglass.wire.facts`), because
@@ -85,18 +85,17 @@ class AttemptEntry:
     status: int | None
     ended_at: int
     complete: bool
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[tuple[str, str]] = []
     first_byte_ns: int | None = None
     error: ErrorInfo | None = None
     redactions: int = 0
-    missing: list[str] = field(default_factory=list)
+    missing: list[str] = []
     format: str = "opaque"
     answer: AnswerFacts | None = None
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeEntry:
+class OutcomeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A call has ended."""
 
     kind: ClassVar[str] = "outcome"
@@ -107,11 +106,10 @@ class OutcomeEntry:
     ended_at: int
     error: ErrorInfo | None = None
     redactions: int = 0
-    missing: list[str] = field(default_factory=list)
+    missing: list[str] = []
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopeEntry:
+class EnvelopeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A gen_ai span of another instrumentation as it was exported. ``body``: JSON of its attributes, events, status.
 
     For a span without a call of ours it is all there is, and makes the record.
@@ -129,8 +127,7 @@ class EnvelopeEntry:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamEntry:
+class UpstreamEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the steps before handed to this call. ``body`` is a JSON value."""
 
     kind: ClassVar[str] = "upstream"
@@ -140,8 +137,7 @@ class UpstreamEntry:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StepEntry:
+class StepEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One step of a step-by-step trace. ``index`` orders the steps of a span; a repeated index is the same step."""
 
     kind: ClassVar[str] = "step"
@@ -153,8 +149,7 @@ class StepEntry:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExitEntry:
+class ExitEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """The process behind the journal ``owner`` is gone: what it left ``started`` was killed. Belongs to no span."""
 
     kind: ClassVar[str] = "exit"
@@ -166,7 +161,7 @@ class ExitEntry:
 
 Entry: TypeAlias = "RequestEntry | AttemptEntry | OutcomeEntry | EnvelopeEntry | UpstreamEntry | StepEntry | ExitEntry"
 
-ENTRY_TYPES: Mapping[str, type[Any]] = {
+ENTRY_TYPES: Mapping[str, type[Entry]] = {
     cls.kind: cls
     for cls in (RequestEntry, AttemptEntry, OutcomeEntry, EnvelopeEntry, UpstreamEntry, StepEntry, ExitEntry)
 }

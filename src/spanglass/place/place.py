@@ -109,9 +109,9 @@ class Place:
         return None if self.upstream is None else self.upstream.latest()
 
 
-def current_place() -> Place | None:
-    """Where the program is in this context, or None outside any workflow and step."""
-    return cast("Place | None", otel_context.get_value(_KEY))
+def current_place(context: Context | None = None) -> Place | None:
+    """Where the program is in this context (unset: the current one), or None outside any workflow and step."""
+    return cast("Place | None", otel_context.get_value(_KEY, context))
 
 
 def context_at(place: Place, context: Context | None = None) -> Context:

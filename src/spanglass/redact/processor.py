@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from spanglass.redact.redactor import Redactor
 
 _ENDED_KEPT = 4096
+_NAMES_KEPT = 4096
 
 
 class RedactingSpanProcessor(SpanProcessor):
@@ -47,6 +48,7 @@ class RedactingSpanProcessor(SpanProcessor):
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._masker = AttributeMasker(redactor)
+        self._clean_names: set[str] = set()
         self._ended: set[int] = set()
         self._resource: tuple[Resource, Resource] | None = None
 
@@ -73,10 +75,16 @@ class RedactingSpanProcessor(SpanProcessor):
                 raise
 
     def _mask(self, span: ReadableSpan) -> None:
-        self._mask_resource(span)
+        if self._resource is None or span._resource is not self._resource[1]:
+            self._mask_resource(span)
+        name = span._name
+        if name in self._clean_names and _says_nothing_yet(span):
+            return
         texts = [span._name, span._status.description or "", *(event._name for event in _said(span._events))]
         if not self._masker.is_clean(_all_attributes(span), texts):
             self._replace(span)
+        elif len(self._clean_names) < _NAMES_KEPT:
+            self._clean_names.add(name)
 
     def _replace(self, span: ReadableSpan) -> None:
         text = self._redactor.text
@@ -125,6 +133,12 @@ def _all_attributes(span: ReadableSpan) -> Iterator[Mapping[str, Any]]:
         attributes = _said(holder._attributes)
         if attributes:
             yield getattr(attributes, "_dict", attributes)
+
+
+def _says_nothing_yet(span: ReadableSpan) -> bool:
+    """A span of ours that ended well: all that it will say is masked when it does."""
+    bare = not span._links and span._status.description is None
+    return bare and getattr(span._attributes, "silent", False) and getattr(span._events, "silent", False)
 
 
 def _said(kept: Any) -> Any:

@@ -7,7 +7,7 @@ It fails closed: what cannot be judged is dropped and marked, never passed on.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from spanglass import guard
 from spanglass.redact import escape, finding
@@ -71,7 +71,7 @@ class Redactor:
         self._engine: Engine | None = None
         self._stream: StreamFinder | None = None
         self._kinds = {"application/json": "text"}
-        self._clean_headers: set[tuple[str, str]] = set()
+        self._headers: dict[tuple[str, str], tuple[tuple[str, str], int]] = {}
         self._urls: dict[str, tuple[str, int]] = {}
 
     def body(self, data: bytes, content_type: str = "application/json") -> tuple[bytes, int]:
@@ -100,19 +100,24 @@ class Redactor:
         Returns:
             The headers, and how many values were masked.
         """
-        masked: list[tuple[str, str]] = []
-        count = 0
-        for name, value in headers:
-            if (name, value) in self._clean_headers:
-                masked.append((name, value))
-                continue
-            try:
-                shown, times = self._header(name, value)
-            except Exception as fault:  # noqa: BLE001 - fails closed
-                shown, times = _failed("redact.headers", fault, FAILED)
-            masked.append((name, shown))
-            count += times
-        return masked, count
+        known = self._headers
+        given = headers if isinstance(headers, list) else list(headers)
+        found = [*map(known.get, given)]
+        if None in found:
+            found = [self._mask_header(*header) if seen is None else seen for header, seen in zip(given, found, strict=True)]
+        masked, counts = zip(*cast("list[tuple[tuple[str, str], int]]", found), strict=True) if found else ((), ())
+        return [*masked], sum(counts)
+
+    def _mask_header(self, name: str, value: str) -> tuple[tuple[str, str], int]:
+        """A header as it may be kept; remembered, because a client sends nearly the same ones with every request."""
+        try:
+            shown, count = self._header(name, value)
+        except Exception as fault:  # noqa: BLE001 - fails closed
+            return (name, FAILED), _failed("redact.headers", fault, FAILED)[1]
+        if len(self._headers) >= _HEADERS_KEPT:
+            self._headers.clear()
+        found = self._headers[name, value] = (name, shown), count
+        return found
 
     def url(self, url: str) -> tuple[str, int]:
         """Masks a url: userinfo, credentials among its parameters, segments with a credential's shape.
@@ -265,12 +270,7 @@ class Redactor:
     def _header(self, name: str, value: str) -> tuple[str, int]:
         if self._keys.is_header(name) and value.strip().lower() not in ("", "true", "false"):
             return (value, 0) if value == REDACTED else (REDACTED, 1)
-        masked, count = self.text(value)
-        if not count:
-            if len(self._clean_headers) >= _HEADERS_KEPT:
-                self._clean_headers.clear()
-            self._clean_headers.add((name, value))
-        return masked, count
+        return self.text(value)
 
 
 def is_json(data: bytes) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opentelemetry.trace import SpanKind, get_current_span
+from opentelemetry.trace import SpanKind
 
 from spanglass.span.attributes import MODEL_OPERATIONS
 
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 
-def adoptable_span() -> Span | None:
-    """The current span, if it stands for the call that is about to be made."""
-    span = get_current_span()
+def is_adoptable(span: Span) -> bool:
+    """Whether the current span stands for the call that is about to be made."""
     if not span.is_recording() or getattr(span, "kind", None) is not SpanKind.CLIENT:
-        return None
+        return False
     attributes = getattr(span, "attributes", None) or {}
-    return span if attributes.get("gen_ai.operation.name") in MODEL_OPERATIONS else None
+    return attributes.get("gen_ai.operation.name") in MODEL_OPERATIONS

@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanglass.span import events
-from spanglass.span.adopt import adoptable_span
+from spanglass.span.adopt import is_adoptable
 from spanglass.span.attributes import request_attributes, response_attributes
 from spanglass.span.late import Said
 from spanglass.span.preview import excerpt, instructions_preview, messages_preview
@@ -25,7 +25,8 @@ from spanglass.span.sink import late_on, say_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanContext, Tracer
 
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
@@ -84,6 +85,7 @@ class CallSpan:
         name: ``{operation} {model}``.
         started_at: ns since the epoch.
         attributes: what is known before the call leaves (a sampler sees it).
+        context: OpenTelemetry's, in which the call begins.
         content: whether messages may go on the span.
         limit: bytes of a preview, or None for whole messages.
         mask_all: masks what the span says late.
@@ -95,6 +97,7 @@ class CallSpan:
         name: str,
         started_at: int,
         attributes: Attributes,
+        context: Context,
         *,
         content: bool,
         limit: int | None,
@@ -104,21 +107,23 @@ class CallSpan:
         self._limit = limit
         self._message_count = 0
         self._question: Callable[[], Question] | None = None
-        found = adoptable_span()
-        self.adopted = found is not None
-        current = trace.get_current_span().get_span_context()
-        self.span: Span = found or tracer.start_span(
-            name, kind=SpanKind.CLIENT, attributes=cast("dict[str, Any]", attributes), start_time=started_at
-        )
-        self.late: Late | None = late_on(self.span, mask_all) if self.span.is_recording() else None
-        self.name = str(getattr(self.span, "name", name)) if self.adopted else name
-        self.started_at = int(getattr(self.span, "start_time", None) or started_at) if self.adopted else started_at
-        self.trace_id, self.span_id = _own_ids(self.span, current)
-        parent = (
-            getattr(self.span, "parent", None) if self.span.is_recording() else (current if current.is_valid else None)
-        )
-        self.parent_span_id = None if parent is None else trace.format_span_id(parent.span_id)
-        self.service = _service_name(self.span)
+        current = trace.get_current_span(context)
+        self.adopted = is_adoptable(current)
+        span = current if self.adopted else _begin(tracer, name, started_at, attributes, context)
+        self.span: Span = span
+        self.name, self.started_at = name, started_at
+        parent: SpanContext | None = current.get_span_context()
+        recording = span.is_recording()
+        self.trace_id, self.span_id = _own_ids(span, recording=recording, parent=parent)
+        self.late: Late | None = late_on(span, mask_all) if recording else None
+        self._begun: Attributes = {} if self.adopted else attributes
+        self._attempts: list[Event] = []
+        if self.adopted:
+            self.name = str(getattr(span, "name", name))
+            self.started_at = int(getattr(span, "start_time", None) or started_at)
+            parent = getattr(span, "parent", None)
+        self.parent_span_id = None if parent is None or not parent.is_valid else trace.format_span_id(parent.span_id)
+        self.service = _service_name(span)
 
     @property
     def ref(self) -> str:
@@ -136,13 +141,13 @@ class CallSpan:
         if self.span.is_recording() and not self.adopted:
             self.name = name
             self.span.update_name(name)
-            self.span.set_attributes(cast("dict[str, Any]", attributes))
+            self._say(lambda: Said(cast("dict[str, Any]", attributes)))
 
     def add_attempt(self, number: int, started_at: int, attributes: dict[str, Any]) -> None:
-        """Says how one HTTP exchange went."""
-        if self.span.is_recording():
-            said = Said({}, events.attempt_events(number, {"number": number, **attributes}, started_at))
-            self._say(lambda: said)
+        """Says how one HTTP exchange went: when the call ends, or at once on a span that may end before."""
+        self._attempts += events.attempt_events(number, {"number": number, **attributes}, started_at)
+        if self.adopted and self.span.is_recording():
+            self._say(self._of_attempts)
 
     def finish(self, ending: Ending, error: BaseException | None, read: Callable[[], Answer] | None) -> None:
         """Says how the call ended and what was answered, which ``read`` gives; ends the span unless it is another's."""
@@ -160,8 +165,12 @@ class CallSpan:
         else:
             say_now(self.span, saying())
 
+    def _of_attempts(self) -> Said:
+        attempts, self._attempts = self._attempts, []
+        return Said({}, attempts)
+
     def _of_request(self) -> Said:
-        attributes: Attributes = {"spanglass.ref": self.ref}
+        attributes: Attributes = {**self._begun, "spanglass.ref": self.ref}
         if self._question is None:
             return Said(cast("dict[str, Any]", attributes))
         request = self._question()
@@ -185,6 +194,7 @@ class CallSpan:
 
     def _of_answer(self, ending: Ending, read: Callable[[], Answer] | None) -> Said:
         attributes: Attributes = {
+            **self._begun,
             "spanglass.state": ending.state,
             "spanglass.attempts": ending.attempts,
             "spanglass.complete": ending.complete,
@@ -193,7 +203,7 @@ class CallSpan:
             attributes["spanglass.redactions"] = ending.redactions
         if ending.first_byte_ns is not None and not self.adopted:
             attributes["gen_ai.response.time_to_first_chunk"] = ending.first_byte_ns / 1e9
-        told: list[Event] = []
+        told = [*self._of_attempts().events]
         if read is not None:
             answer = read()
             if not self.adopted:
@@ -203,7 +213,7 @@ class CallSpan:
                 attributes["gen_ai.output.messages"] = preview
                 attributes["gen_ai.output.messages_ref"] = f"spanglass://{self.ref}#output"
                 whole = self._limit is None
-                told = events.output_events(answer.output, self._message_count, ending.ended_at, whole=whole)
+                told += events.output_events(answer.output, self._message_count, ending.ended_at, whole=whole)
         return Said(cast("dict[str, Any]", attributes), told)
 
     def _fail(self, info: ErrorInfo, error: BaseException | None) -> None:
@@ -213,15 +223,49 @@ class CallSpan:
             self.span.record_exception(error)
 
 
-def _own_ids(span: Span, parent: trace.SpanContext) -> tuple[str, str]:
+def _begin(tracer: Tracer, name: str, started_at: int, attributes: Attributes, context: Context) -> Span:
+    """A span of our own. Attributes are given to it at once only where a sampler may look at them."""
+    looked_at = attributes if _looks(getattr(tracer, "sampler", None)) else None
+    return tracer.start_span(
+        name, context, SpanKind.CLIENT, cast("dict[str, Any] | None", looked_at), start_time=started_at
+    )
+
+
+def _looks(sampler: Any) -> bool:
+    """Whether a sampler may look at attributes; the SDK's own do not."""
+    global _incurious  # noqa: PLW0603 - the SDK is imported by whoever has a tracer of it
+    if sampler is _incurious:
+        return False
+    from opentelemetry.sdk.trace import sampling
+
+    own = (sampling.StaticSampler, sampling.TraceIdRatioBased)
+    parts = vars(sampler).values() if type(sampler) is sampling.ParentBased else (sampler,)
+    if not all(type(part) in own for part in parts):
+        return True
+    _incurious = sampler
+    return False
+
+
+_incurious: Any = object()
+
+
+def _own_ids(span: Span, *, recording: bool, parent: SpanContext | None) -> tuple[str, str]:
     """The span's ids; where there is no span of its own (no SDK, or one that only passes its parent on), new ones."""
     context = span.get_span_context()
-    own = context.is_valid and (span.is_recording() or context.span_id != parent.span_id)
-    trace_id = context.trace_id if context.is_valid else _random.getrandbits(128) or 1
-    span_id = context.span_id if own else _random.getrandbits(64) or 1
-    return trace.format_trace_id(trace_id), trace.format_span_id(span_id)
+    trace_id, span_id = context.trace_id, context.span_id
+    if not recording:
+        own = context.is_valid and (parent is None or span_id != parent.span_id)
+        trace_id = trace_id if context.is_valid else _random.getrandbits(128) or 1
+        span_id = span_id if own else _random.getrandbits(64) or 1
+    return f"{trace_id:032x}", f"{span_id:016x}"
 
 
 def _service_name(span: Span) -> str:
+    global _service  # noqa: PLW0603 - of the resource that was asked for last, which is nearly always the same
     resource = getattr(span, "resource", None)
-    return str(resource.attributes.get("service.name", "")) if resource is not None else ""
+    if resource is not _service[0]:
+        _service = (resource, str(resource.attributes.get("service.name", "")) if resource is not None else "")
+    return _service[1]
+
+
+_service: tuple[Any, str] = (None, "")

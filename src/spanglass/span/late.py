@@ -62,8 +62,12 @@ class Late:
         self._lock = threading.RLock()
         self._waiting: list[Callable[[], Said]] = []
         self._last = False
-        self._attributes = span._attributes = LateAttributes(span._attributes, self)  # noqa: SLF001
-        self._events = span._events = _late_events()(span._events, self)  # noqa: SLF001
+        # The very objects of the span, in a class that knows us: copies would have to be kept like them.
+        self._attributes: Any = span._attributes  # noqa: SLF001
+        self._events: Any = span._events  # noqa: SLF001
+        self._attributes.__class__ = LateAttributes
+        self._events.__class__ = _late_events()
+        self._attributes.late = self._events.late = self
 
     def add(self, saying: Callable[[], Said], *, last: bool = False) -> None:
         """Something more to say; ``saying`` is called at the first look, on whichever thread that happens."""
@@ -91,45 +95,38 @@ class Late:
 
 
 class LateAttributes(BoundedAttributes):
-    """The attributes of an SDK's span, in its own type; reading them makes the span say what waits.
+    """What the attributes of an SDK's span become: reading them makes the span say what waits."""
 
-    Args:
-        now: the attributes as the SDK made them.
-        late: what is still to be said.
-    """
-
-    def __init__(self, now: BoundedAttributes, late: Late) -> None:
-        # The SDK's own fields, but for `_dict`, which is a property here.
-        self.maxlen = now.maxlen
-        self.max_value_len = now.max_value_len
-        self.dropped = now.dropped
-        self._immutable = now._immutable
-        self._lock = now._lock
-        self._said: dict[str, Any] = now._dict
-        self.late: Late | None = late
+    late: Late | None
 
     @property
     def _dict(self) -> dict[str, Any]:  # type: ignore[override]
         late = self.late
         if late is not None:
             late.say()
-        return self._said
+        return self.__dict__["_dict"]  # type: ignore[no-any-return]
+
+    @property
+    def silent(self) -> bool:
+        """Nothing has been said by now; asking is no look."""
+        return not self.__dict__["_dict"]
 
     @property
     def said(self) -> dict[str, Any]:
         """What has been said by now; reading it is no look."""
-        return self._said.copy()
+        return self.__dict__["_dict"].copy()  # type: ignore[no-any-return]
 
     def put(self, attributes: Mapping[str, Any]) -> None:
         """Adds ours; beyond the bound the oldest are dropped, as the SDK does."""
-        self._said.update(attributes)
-        while self.maxlen is not None and len(self._said) > self.maxlen:
-            del self._said[next(iter(self._said))]
+        said = self.__dict__["_dict"]
+        said.update(attributes)
+        while self.maxlen is not None and len(said) > self.maxlen:
+            del said[next(iter(said))]
             self.dropped += 1
 
     def _setitem_locked(self, key: str, value: Any) -> None:
         """Somebody else sets an attribute, which is no look."""
-        self._said.pop(key, None)
+        self.__dict__["_dict"].pop(key, None)
         self.put({key: value})
 
 
@@ -145,25 +142,26 @@ def _late_events() -> Any:
     from opentelemetry.sdk.util import BoundedList
 
     class LateEvents(BoundedList[Any]):
-        """The events of an SDK's span, in its own type; reading them makes the span say what waits."""
+        """What the events of an SDK's span become: reading them makes the span say what waits."""
 
-        def __init__(self, now: Any, late: Late) -> None:
-            self.dropped = now.dropped
-            self._lock = now._lock
-            self._said: deque[Any] = now._dq
-            self.late: Late | None = late
+        late: Late | None
 
         @property
         def _dq(self) -> deque[Any]:
             late = self.late
             if late is not None:
                 late.say()
-            return self._said
+            return self.__dict__["_dq"]  # type: ignore[no-any-return]
+
+        @property
+        def silent(self) -> bool:
+            """Nothing has been said by now; asking is no look."""
+            return not self.__dict__["_dq"]
 
         @property
         def said(self) -> list[Any]:
             """What has been said by now; reading it is no look."""
-            return list(self._said)
+            return list(self.__dict__["_dq"])
 
         def append(self, item: Any) -> None:
             """Somebody else adds an event, which is no look."""
@@ -173,15 +171,17 @@ def _late_events() -> Any:
         def put(self, events: Sequence[tuple[str, Mapping[str, Any], int]]) -> None:
             """Adds ours, all by time; beyond the bound the oldest are dropped, as the SDK does."""
             made = [SdkEvent(*event) for event in events]
-            merged = sorted([*made, *self._said], key=attrgetter("timestamp"))
-            self._said.clear()
+            said = self.__dict__["_dq"]
+            merged = sorted([*made, *said], key=attrgetter("timestamp"))
+            said.clear()
             for event in merged:
                 self._append(event)
 
         def _append(self, item: Any) -> None:
-            if self._said.maxlen is not None and len(self._said) == self._said.maxlen:
+            said = self.__dict__["_dq"]
+            if said.maxlen is not None and len(said) == said.maxlen:
                 self.dropped += 1
-            self._said.append(item)
+            said.append(item)
 
     _events_class = LateEvents
     return _events_class

@@ -9,7 +9,7 @@ span is not the SDK's own, everything is said at once, through the public method
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.attributes import BoundedAttributes
 
@@ -27,12 +27,22 @@ _EVENT_ATTRIBUTES = 8
 
 def late_on(span: Span, mask_all: MaskAll) -> Late | None:
     """What says things on a span when somebody looks at it; None where they have to be said at once."""
-    attributes, limits = getattr(span, "_attributes", None), getattr(span, "_limits", None)
-    if type(attributes) is not BoundedAttributes or limits is None or not hasattr(span, "_events"):
-        return None
-    cut = (attributes.max_value_len, limits.max_attribute_length) != (None, None)
-    few = _less(attributes.maxlen, _ATTRIBUTES) or _less(limits.max_event_attributes, _EVENT_ATTRIBUTES)
-    return None if cut or few else Late(span, mask_all)
+    global _unlimited  # noqa: PLW0603 - the limits that were asked for last: those of the one provider
+    limits = getattr(span, "_limits", None)
+    if limits is not _unlimited:
+        if limits is None or type(getattr(span, "_attributes", None)) is not BoundedAttributes or _limit(limits):
+            return None
+        _unlimited = limits
+    return Late(span, mask_all)
+
+
+_unlimited: Any = object()
+
+
+def _limit(limits: Any) -> bool:
+    """Whether limits that a user set may cut something of ours."""
+    cut = (limits.max_span_attribute_length, limits.max_attribute_length) != (None, None)
+    return cut or _less(limits.max_span_attributes, _ATTRIBUTES) or _less(limits.max_event_attributes, _EVENT_ATTRIBUTES)
 
 
 def say_now(span: Span, said: Said) -> None:

@@ -10,10 +10,12 @@ Invariant: any order and any repetition of a span's entries, in any number of ba
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from spanglass.model.entry import (
     ENTRY_TYPES,
@@ -86,14 +88,14 @@ def part_of(entry: Entry) -> tuple[Key, Part, bytes | None]:
     if isinstance(entry, StepEntry):
         number = entry.index
         if entry.body is None and entry.step.data:
-            entry = replace(entry, body=_encode_data(entry.step.data), step=replace(entry.step, data={}))
+            entry = replace(entry, body=_encode_data(entry.step.data), step=replace_fields(entry.step, data={}))
     body = None if isinstance(entry, OutcomeEntry) else entry.body
     bare = entry if isinstance(entry, OutcomeEntry) or body is None else replace(entry, body=None)
     key = Key(entry.kind, number)
     try:
         meta = msgspec.json.encode(bare)
     except UnicodeEncodeError:  # a lone surrogate, as Python makes them of file names and arguments
-        meta = json.dumps(asdict(bare), ensure_ascii=False).encode("utf-8", "replace")
+        meta = json.dumps(msgspec.to_builtins(bare), ensure_ascii=False).encode("utf-8", "replace")
         bare = read_part(entry.kind, meta, None, 0).entry
     if body is None:
         return key, Part(bare, meta), None
@@ -187,7 +189,7 @@ def _facts(parts: Parts) -> CallFacts | None:
     told = [cast("RequestEntry | OutcomeEntry", parts[key].entry).call for _, _, key in ordered]
     if not told:
         return None
-    return CallFacts(**{item.name: _first_said(told, item.name) for item in fields(CallFacts)})
+    return CallFacts(**{name: _first_said(told, name) for name in CallFacts.__struct_fields__})
 
 
 def _first_said(told: list[CallFacts], name: str) -> Any:
@@ -197,7 +199,7 @@ def _first_said(told: list[CallFacts], name: str) -> Any:
 
 def _told_head(facts: CallFacts, parts: Parts, *, owner_gone: bool) -> dict[str, Any]:
     """A call that we saw. An envelope adds only what it alone knows."""
-    head: dict[str, Any] = {item.name: getattr(facts, item.name) for item in fields(CallFacts) if item.name != "owner"}
+    head: dict[str, Any] = {name: getattr(facts, name) for name in CallFacts.__struct_fields__ if name != "owner"}
     envelope = parts[ENVELOPE].entry if ENVELOPE in parts else None
     if isinstance(envelope, EnvelopeEntry):
         for name in ("name", "service", "parent_span_id"):
@@ -298,7 +300,7 @@ def _attempt(number: int, parts: Parts, body: Load) -> Attempt:
     )
     if answer is None:
         return attempt
-    return replace(
+    return replace_fields(
         attempt,
         status=answer.status,
         response_headers=_join_headers(answer.headers),
@@ -321,7 +323,7 @@ def _join_headers(headers: list[tuple[str, str]]) -> dict[str, str]:
 def _step(key: Key, parts: Parts, body: Load) -> Step:
     step = cast("StepEntry", parts[key].entry).step
     data = _json(body(key))
-    return replace(step, data={**step.data, **data}) if isinstance(data, dict) else step
+    return replace_fields(step, data={**step.data, **data}) if isinstance(data, dict) else step
 
 
 def _json(body: bytes | None) -> Any:

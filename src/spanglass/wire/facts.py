@@ -6,8 +6,9 @@ often, gives the store the same; and a store knows of an answer what its bytes s
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from spanglass.model.entry import AnswerFacts, AttemptEntry
 from spanglass.wire.read import read_response

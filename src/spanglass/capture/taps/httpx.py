@@ -8,6 +8,7 @@ passes everything on.
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import wrapt
@@ -37,6 +38,7 @@ _BEGIN = Boundary("tap.begin")
 _LEAVE = Boundary("tap.leave")
 _FAIL = Boundary("tap.fail")
 _ANSWER = Boundary("tap.answer")
+_PLACES_KEPT = 256
 _REQUEST_KEY = otel_context.create_key("spanglass-request")
 
 
@@ -45,12 +47,15 @@ class Watched:
 
     __slots__ = ("_token", "attempt", "session")
 
-    def __init__(self, session: Session, attempt: Attempt, request: Any) -> None:
+    def __init__(self, session: Session, attempt: Attempt, request: Any, context: Context) -> None:
         self.session = session
         self.attempt = attempt
-        inside = trace.set_span_in_context(attempt.call.span.span) if attempt.call.span.span.is_recording() else None
+        span = attempt.call.span.span
         # A client that subclasses and calls super().send comes by twice with one request; see FACTS of google-genai.
-        self._token: Token[Context] | None = otel_context.attach(otel_context.set_value(_REQUEST_KEY, request, inside))
+        inside = otel_context.set_value(_REQUEST_KEY, request, context)
+        if span.is_recording():
+            inside = trace.set_span_in_context(span, inside)
+        self._token: Token[Context] | None = otel_context.attach(inside)
 
     def leave(self) -> None:
         """Out of the context that the request was sent in."""
@@ -62,15 +67,18 @@ class Watched:
 def watch(request: Any) -> Watched | None:
     """Begins the attempt that ``request`` is, or gives None if it is not to be watched."""
     session = active()
-    if session is None or otel_context.get_value(_REQUEST_KEY) is request:
+    if session is None or request.method != "POST":
+        return None
+    context = otel_context.get_current()
+    if context.get(_REQUEST_KEY) is request:
         return None
     outgoing = _outgoing(request)
-    attempt = begin(session, outgoing)
+    attempt = begin(session, outgoing, context)
     if attempt is None:
         return None
     if outgoing.body is None:
         request.stream = request_tee(request.stream, attempt)
-    return Watched(session, attempt, request)
+    return Watched(session, attempt, request, context)
 
 
 def receive(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy, Any], Any]) -> None:
@@ -139,15 +147,30 @@ def _answer(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy, Any
 
 
 def _outgoing(request: Any) -> Outgoing:
-    url = request.url
+    url = str(request.url)
+    host, port, path = _places.get(url) or _place(url, request.url)
     try:
         body = request.content
     except Exception:  # noqa: BLE001 - each of the two libraries has its own RequestNotRead; None says the same
         body = None
-    return Outgoing(
-        request.method, str(url), url.host, url.port, url.path, _pairs(request.headers), body, time.time_ns()
-    )
+    return Outgoing(request.method, url, host, port, path, _pairs(request.headers), body, time.time_ns())
+
+
+#: Host, port and path of the urls that were asked for: the library takes an url apart anew each time.
+_places: dict[str, tuple[str, int | None, str]] = {}
+
+
+def _place(text: str, url: Any) -> tuple[str, int | None, str]:
+    if len(_places) >= _PLACES_KEPT:
+        _places.clear()
+    place = _places[text] = (url.host, url.port, url.path)
+    return place
 
 
 def _pairs(headers: Any) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw]
+    """Name and value of each header; all decoded at once, which takes a fifth of the time of one by one."""
+    raw = headers.raw
+    flat = b"\n".join(chain.from_iterable(raw)).decode("latin-1").split("\n")
+    if len(flat) != 2 * len(raw):  # there are none, or one that no server would be sent
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
+    return [*zip(flat[::2], flat[1::2], strict=True)]
