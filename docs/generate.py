@@ -93,7 +93,13 @@ def patent_workflow() -> str:
     return f"```text\n{_example('patent_workflow.py').strip()}\n```"
 
 
-def _example(name: str) -> str:
+def dataset() -> str:
+    """What the example of a dataset prints."""
+    with tempfile.TemporaryDirectory() as made:
+        return f"```text\n{_example('dataset.py', made).strip()}\n```"
+
+
+def _example(name: str, *arguments: str) -> str:
     """What a program of examples/ prints, with a state directory and a provider of its own."""
     with (
         tempfile.TemporaryDirectory() as away,
@@ -104,7 +110,7 @@ def _example(name: str) -> str:
         try:
             url = server.stdout.readline().strip() if server.stdout else ""
             environ = os.environ | {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none", "SPANGLASS_STATE_DIR": away}
-            command = [sys.executable, f"examples/{name}"]
+            command = [sys.executable, f"examples/{name}", *arguments]
             done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)  # noqa: S603 - ours
         finally:
             server.kill()
@@ -114,6 +120,7 @@ def _example(name: str) -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "api": api,
     "commands": commands,
+    "dataset": dataset,
     "demo": demo,
     "exit-codes": exit_codes,
     "patent-workflow": patent_workflow,

@@ -82,11 +82,11 @@ def main(directory: Path) -> None:
     pairs = spanglass.export_dataset(directory / "pairs.jsonl", "trl-dpo", step_name="card")
     print(f"{chats.rows} conversations and {pairs.rows} pairs of {chats.conversations} recorded conversations")
 
-    for row in list(load(directory / "pairs.jsonl"))[:2]:
+    for row in sorted(load(directory / "pairs.jsonl"), key=lambda row: str(row["prompt"]))[:2]:
         print(f"\nasked     {row['prompt'][-1]['content']}")
         print(f"rejected  {row['rejected'][-1]['content']}")
         print(f"chosen    {row['chosen'][-1]['content']}")
-        print(f"          spanglass trace {row['span_ids'][0]}")
+        print(f"from      {len(row['span_ids'])} calls; 'spanglass trace' shows them by any of the row's span_ids")
 
 
 if __name__ == "__main__":
