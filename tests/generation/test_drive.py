@@ -22,6 +22,8 @@ from spanglass.errors import ConfigurationError
 from spanglass.read.reader import current_reader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from opentelemetry.sdk.trace import ReadableSpan
 
     from capture.watch import Watch
@@ -253,3 +255,15 @@ def test_without_an_sdk_the_calls_still_have_one_parent(provider: FakeProvider, 
         assert [call.parent_span_id for call in calls] == [parent.span_id] * 2
     finally:
         spanglass.uninstall()
+
+
+def test_calls_of_a_callable_are_one_tree_too_and_make_a_pair(watch: Watch, tmp_path: Path) -> None:
+    watch.install()
+    answers = iter(["many", "7"])
+    generate("How many?", parser=int, model="m-1", client=lambda *_, **__: next(answers), max_correction_steps=1)
+    parent, calls = tree(watch)
+    assert [span.parent and span.parent.span_id for span in calls] == [parent.context.span_id] * 2
+    assert [attributes(span, "spanglass.correction") for span in calls] == [(0,), (1,)]
+    assert spanglass.export_dataset(tmp_path / "pairs.jsonl", "trl-dpo").rows == 1
+    (row,) = (json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines())
+    assert [row[name][0]["content"] for name in ("prompt", "rejected", "chosen")] == ["How many?", "many", "7"]
