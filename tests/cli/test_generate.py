@@ -124,3 +124,18 @@ def test_rows_are_not_written_over_themselves(command: Callable[..., Ended], fil
     done = command("generate", files[0], files[1], "-o", files[1])
     assert done.code == 2
     assert "is the file that the rows are read from" in done.err
+
+
+@pytest.mark.usefixtures("provider")
+def test_an_interrupted_run_says_how_to_go_on(
+    command: Callable[..., Ended], files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spanglass.generation.rows.generate_file", interrupted)
+    done = command("generate", *files)
+    assert (done.code, done.out) == (130, "")
+    assert done.err == (
+        f"spanglass: note: interrupted; the rows that are done are in {files[-1]}: run it again to go on\n"
+    )

@@ -242,6 +242,7 @@ def test_an_exchange_with_anthropic_is_found_and_shaped_like_any_other(tmp_path:
         ({"state": "error"}, "not ended well"),
         ({"finish": "length"}, "answer cut short"),
         ({"answer": ""}, "answer empty"),
+        ({"more": {"previous_response_id": "r-1"}}, "begun elsewhere"),
         ({"missing": ("attempts[0].response_body: cut",)}, "not whole"),
         ({"told": tried("g", 0, 0, accepted=False)}, "answer refused"),
     ],

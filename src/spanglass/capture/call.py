@@ -225,9 +225,7 @@ class Call:
         tracer = session.tracer()
         content, limit = session.span_policy()
         mask_all = session.attributes.mask_all
-        return CallSpan(
-            tracer, name, started_at, attributes, context, content=content, limit=limit, mask_all=mask_all
-        )
+        return CallSpan(tracer, name, started_at, attributes, context, content=content, limit=limit, mask_all=mask_all)
 
     def _call_facts(self, place: Place | None) -> CallFacts:
         span = self._span

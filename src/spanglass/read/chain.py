@@ -38,6 +38,9 @@ _CUT_SHORT = frozenset(
     {"length", "max_tokens", "max_output_tokens", "incomplete", "content_filter", "safety", "refusal"}
 )
 
+#: Options by which a request goes on with a conversation that the provider keeps, so that its messages are not all.
+_KEPT_ELSEWHERE = ("previous_response_id", "conversation")
+
 
 class Cut(NamedTuple):
     """A refused attempt in the last call's messages, from ``start`` to ``end``; its complaint ends at ``resume``."""
@@ -103,6 +106,8 @@ class Chain:
         record = self.record
         if record.state != "done" or not record.complete:
             return "not ended well" if record.state != "done" else "not whole"
+        if any(record.options.get(name) for name in _KEPT_ELSEWHERE):
+            return "begun elsewhere"
         if self.accepted is False or self._repeats_a_refused_answer():
             return "answer refused"
         if any(reason.lower() in _CUT_SHORT for reason in record.finish_reasons):

@@ -42,20 +42,20 @@ class Marks(NamedTuple):
 
 def marks(messages: Sequence[ChatMessage], output: Sequence[ChatMessage]) -> Marks:
     """The marks of a call."""
-    rolling = _Rolling()
+    before = rolling = _Rolling()
     heard: bytes | None = None
     heard_length = position = 0
     open_run: list[ChatMessage] = []
     for is_assistant, run in _runs(messages):
+        before, rolling = rolling, rolling.then(run)
         position += len(run)
         open_run = run if is_assistant else []
         if is_assistant:
-            heard, heard_length = rolling.then(run).digest, position
-        if position < len(messages) or not is_assistant:
-            rolling = rolling.then(run)
-    asked = rolling.then(open_run).digest if open_run else rolling.digest
+            heard, heard_length = rolling.digest, position
     answers = [list(output)] + ([[answer] for answer in output] if len(output) > 1 else []) if output else []
-    return Marks(asked, heard, heard_length, tuple(rolling.then([*open_run, *answer]).digest for answer in answers))
+    closed = before if open_run else rolling  # an answer goes on with what the assistant was made to say first
+    said = tuple(closed.then([*open_run, *answer]).digest for answer in answers)
+    return Marks(rolling.digest, heard, heard_length, said)
 
 
 def same(one: Sequence[ChatMessage], other: Sequence[ChatMessage]) -> bool:

@@ -104,7 +104,9 @@ class Redactor:
         given = headers if isinstance(headers, list) else list(headers)
         found = [*map(known.get, given)]
         if None in found:
-            found = [self._mask_header(*header) if seen is None else seen for header, seen in zip(given, found, strict=True)]
+            found = [
+                self._mask_header(*header) if seen is None else seen for header, seen in zip(given, found, strict=True)
+            ]
         masked, counts = zip(*cast("list[tuple[tuple[str, str], int]]", found), strict=True) if found else ((), ())
         return [*masked], sum(counts)
 

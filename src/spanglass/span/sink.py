@@ -42,7 +42,9 @@ _unlimited: Any = object()
 def _limit(limits: Any) -> bool:
     """Whether limits that a user set may cut something of ours."""
     cut = (limits.max_span_attribute_length, limits.max_attribute_length) != (None, None)
-    return cut or _less(limits.max_span_attributes, _ATTRIBUTES) or _less(limits.max_event_attributes, _EVENT_ATTRIBUTES)
+    return (
+        cut or _less(limits.max_span_attributes, _ATTRIBUTES) or _less(limits.max_event_attributes, _EVENT_ATTRIBUTES)
+    )
 
 
 def say_now(span: Span, said: Said) -> None:
