@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import trace
 
 import spanglass
 from capture.endpoint import open_endpoint
@@ -62,6 +63,20 @@ async def test_coroutine_functions_are_captured_too(watch: Watch) -> None:
     assert only_record(watch).output == (ChatMessage.as_assistant("HI"),)
 
 
+async def test_a_coroutine_that_a_function_returns_is_the_answer_to_come(watch: Watch) -> None:
+    watch.install()
+
+    async def ask(prompt: str) -> str:
+        return prompt.upper()
+
+    @llm_call
+    def begin(prompt: str) -> Any:
+        return ask(prompt)
+
+    assert await begin("hi") == "HI"
+    assert only_record(watch).output == (ChatMessage.as_assistant("HI"),)
+
+
 def test_exceptions_pass_and_are_recorded(watch: Watch) -> None:
     watch.install()
 
@@ -94,6 +109,7 @@ def test_pieces_pass_as_the_very_objects_and_so_does_what_is_sent_and_returned(w
     record = only_record(watch)
     assert ended.value.value == "the end"
     assert (record.state, record.complete, answer_of(record)) == ("done", True, [["Hel"], {"text": "lo"}])
+    assert isinstance(record.attempts[0].first_byte_ns, int)
 
 
 @llm_call
@@ -217,3 +233,23 @@ def test_wrong_arguments_are_the_functions_to_refuse(watch: Watch) -> None:
         Model().ask(temperature=1)  # type: ignore[call-arg]
     record = only_record(watch)
     assert (record.state, record.options["temperature"]) == ("error", 1)
+
+
+def test_what_a_stream_enters_is_its_own_between_its_pieces(watch: Watch) -> None:
+    watch.install()
+    tracer = watch.provider.get_tracer("program")
+
+    @llm_call
+    def stream(prompt: str) -> Iterator[Any]:
+        with tracer.start_as_current_span("inside"):
+            yield trace.get_current_span()
+            yield trace.get_current_span()
+        yield trace.get_current_span()
+
+    with tracer.start_as_current_span("outside") as outside:
+        seen = []
+        for inside in stream("Hi"):
+            assert trace.get_current_span() is outside
+            seen.append(inside)
+        assert trace.get_current_span() is outside
+    assert [span.name for span in seen] == ["inside", "inside", "outside"]

@@ -83,3 +83,14 @@ def test_a_fault_in_it_costs_the_call_nothing(
     record = fetch(span)
     assert (record.state, record.upstream_context) == ("done", None)
     assert guard.faults() == {"surroundings.upstream": 1}
+
+
+def test_one_that_is_over_the_bound_is_cut_and_says_so(provider: FakeProvider, watch: Watch) -> None:
+    watch.install(max_body_bytes=1000)
+    with spanglass.step("claims", upstream={"text": "a" * 2000}):
+        call(provider)
+    (span,) = watch.gen_ai_spans()
+    record = fetch(span)
+    assert record.upstream_context == '{"text":"' + "a" * 991
+    assert record.missing == ("upstream_context: the last 1,011 bytes are over SPANGLASS_MAX_BODY_BYTES=1000",)
+    assert not record.complete

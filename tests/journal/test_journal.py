@@ -269,7 +269,7 @@ class TestReentry:
             return write_some(self, rest)
 
         monkeypatch.setattr(
-            "spanglass.journal.segment._write_both", lambda fd, head, body: os.write(fd, head + body[:50])
+            "spanglass.journal.segment._write_all", lambda fd, pieces: os.write(fd, pieces[0] + pieces[1][:50])
         )
         monkeypatch.setattr(Segment, "_write_some", interrupted)
         assert journal.append(request(2, b"x" * 5_000))
@@ -419,7 +419,7 @@ class TestDisk:
             raise OSError(fault, os.strerror(fault))
 
         with monkeypatch.context() as patch:
-            patch.setattr("spanglass.journal.segment._write_both", lambda fd, head, _body: os.write(fd, head))
+            patch.setattr("spanglass.journal.segment._write_all", lambda fd, pieces: os.write(fd, pieces[0]))
             patch.setattr(Segment, "_write_some", no_more)
             assert not journal.append(request(2, b"x" * 1000))
         assert last_segment(directory, journal.owner).stat().st_size == size
@@ -437,7 +437,7 @@ class TestDisk:
             raise OSError(errno.EIO, "broken")
 
         with monkeypatch.context() as patch:
-            patch.setattr("spanglass.journal.segment._write_both", lambda fd, head, _body: os.write(fd, head))
+            patch.setattr("spanglass.journal.segment._write_all", lambda fd, pieces: os.write(fd, pieces[0]))
             patch.setattr(Segment, "_write_some", fails)
             patch.setattr(os, "ftruncate", fails)
             assert not journal.append(request(2, b"x" * 1000))
@@ -455,7 +455,7 @@ class TestDisk:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("spanglass.journal.segment._write_both", lambda fd, head, _body: os.write(fd, head))
+            patch.setattr("spanglass.journal.segment._write_all", lambda fd, pieces: os.write(fd, pieces[0]))
             patch.setattr(Segment, "_write_some", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 journal.append(request(2, b"x" * 1000))

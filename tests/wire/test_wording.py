@@ -85,6 +85,7 @@ Pair = namedtuple("Pair", ["x", "y"])  # noqa: PYI024 - what old code has
         (float("-inf"), "-inf"),
         ({1: "a", "1": "b", (1, 2): "c", None: "d"}, {"1": "a", "1'": "b", "[1, 2]": "c", "null": "d"}),
         (ValueError("no"), "<ValueError: ValueError('no')>"),
+        (-(1 << 99_999), "-0x8" + "0" * 24_999),
         (Silent(), "<Silent that has no repr: ValueError>"),
         (Broken(), "<Broken>"),
         (ChatMessage.as_user("Hi"), ChatMessage.as_user("Hi").to_dict()),
@@ -111,7 +112,7 @@ def test_nesting_without_end_ends_in_words() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
-    assert to_json(deep).count(b"[") >= 200
+    assert to_json(deep).count(b"[") >= 100
 
 
 def test_half_a_pair_of_surrogates_leaves_valid_text() -> None:

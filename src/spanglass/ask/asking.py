@@ -105,7 +105,7 @@ class Asking:
         self._inside.enter_context(listening(self._refs.append))
         if not self._request.by_wire:
             self._handle = begin_call(self._request.payload)
-            self._inside.enter_context(self._handle.offering())
+            self._inside.enter_context(self._handle.offering)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:

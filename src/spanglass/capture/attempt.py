@@ -73,9 +73,10 @@ class Attempt:
         if self.ended:
             return
         self.ended_at = incoming.ended_at if incoming is not None else time.time_ns()
-        if incoming is not None and incoming.status is not None:
-            self.answered(incoming.status, incoming.headers)
+        if incoming is not None:
             self.first_byte_ns = incoming.first_byte_ns
+            if incoming.status is not None:
+                self.answered(incoming.status, incoming.headers)
         with _RECORD:
             state = self.call.end_attempt(self, incoming, error, state)
         self.call.attempt_ended(self, error, state)

@@ -188,7 +188,7 @@ class Call:
 
     def hand_over(self) -> CallSpan | None:
         """Gives its span and its place in the record to the call that goes over a wire instead; None if it is over."""
-        if not self._once.acquire(blocking=False):
+        if os.getpid() != self._pid or not self._once.acquire(blocking=False):
             return None
         self._session.open_calls.pop(id(self), None)
         self._attempts = []

@@ -6,13 +6,16 @@ dropped. A chunk's JSON is made at the end, so one that changes later is recorde
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
 
 from spanglass.guard import Boundary
+from spanglass.place import Between
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from spanglass.capture.manual import Handle
 
@@ -25,7 +28,9 @@ class _Collected:
     def __init__(self, begin: Callable[[], Handle]) -> None:
         self._begin = begin
         self._handle: Handle | None = None
+        self._between: Between | None = None
         self._chunks: list[Any] = []
+        self._first_at: int | None = None
 
     def handle(self) -> Handle:
         """The call, begun at the first time of asking."""
@@ -33,24 +38,33 @@ class _Collected:
             self._handle = self._begin()
         return self._handle
 
+    def resume(self) -> AbstractContextManager[None]:
+        """A block in which the generator runs to its next chunk."""
+        if self._between is None:
+            self._between = Between(self.handle().offering.context())
+        return self._between.resume()
+
     def add(self, chunk: Any) -> None:
+        if not self._chunks:
+            self._first_at = time.time_ns()
         self._chunks.append(chunk)
 
     def ended(self) -> None:
-        self.handle().stop(None, self._chunks)
+        self.handle().stop(None, self._chunks, self._first_at)
 
     def broke(self, error: BaseException) -> None:
         if isinstance(error, GeneratorExit):
-            self.handle().stop("cancelled" if self._chunks else "abandoned", self._chunks)
+            self._left()
         else:
-            self.handle().fail(error, self._chunks)
+            self.handle().fail(error, self._chunks, self._first_at)
 
     def dropped(self) -> None:
         """Called by the collector, at any point of any thread."""
-        handle = self._handle
-        if handle is not None and handle.is_open:
-            chunks = self._chunks
-            handle.later(lambda: handle.stop("cancelled" if chunks else "abandoned", chunks))
+        if self._handle is not None and self._handle.is_open:
+            self._handle.later(self._left)
+
+    def _left(self) -> None:
+        self.handle().stop("cancelled" if self._chunks else "abandoned", self._chunks, self._first_at)
 
 
 class Chunks(Generator[Any, Any, Any]):
@@ -76,7 +90,7 @@ class Chunks(Generator[Any, Any, Any]):
     def _resume(self, resume: Callable[..., Any], *args: Any) -> Any:
         collected = self._collected
         try:
-            with collected.handle().offering():
+            with collected.resume():
                 chunk = resume(*args)
         except StopIteration:
             collected.ended()
@@ -110,7 +124,7 @@ class AsyncChunks(AsyncGenerator[Any, Any]):
     async def _resume(self, resume: Callable[..., Any], *args: Any) -> Any:
         collected = self._collected
         try:
-            with collected.handle().offering():
+            with collected.resume():
                 chunk = await resume(*args)
         except StopAsyncIteration:
             collected.ended()

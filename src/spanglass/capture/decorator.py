@@ -66,7 +66,7 @@ def _decorate(told: _Told, function: Callable[P, T]) -> Callable[P, T]:
             if not _captures():
                 return await function(*args, **kwargs)
             handle = _begin(told, function, args, kwargs)
-            with _Failing(handle), handle.offering():
+            with _Failing(handle), handle.offering:
                 result = await function(*args, **kwargs)
             return _answered(handle, result)
 
@@ -84,7 +84,7 @@ def _decorate(told: _Told, function: Callable[P, T]) -> Callable[P, T]:
             if not _captures():
                 return function(*args, **kwargs)
             handle = _begin(told, function, args, kwargs)
-            with _Failing(handle), handle.offering():
+            with _Failing(handle), handle.offering:
                 result = function(*args, **kwargs)
             return _answered(handle, result)
 
@@ -117,13 +117,21 @@ def _begin(told: _Told, function: Callable[..., Any], args: Any, kwargs: Mapping
 
 
 def _answered(handle: Handle, result: Any) -> Any:
-    """The result as the caller gets it: itself, unless it is a generator, which is watched on its way."""
+    """The result as the caller gets it: itself, unless it is yet to come, and is watched on its way."""
     if not handle.is_open:
         return result
+    if inspect.iscoroutine(result):
+        return _awaited(handle, result)
     if isinstance(result, (Generator, AsyncGenerator)):
         return _watched(result, lambda: handle)
     handle.respond(result)
     return result
+
+
+async def _awaited(handle: Handle, coming: Any) -> Any:
+    with _Failing(handle), handle.offering:
+        result = await coming
+    return _answered(handle, result)
 
 
 def _watched(stream: Any, begin: Callable[[], Handle]) -> Any:

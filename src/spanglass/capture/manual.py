@@ -47,9 +47,10 @@ class Handle:
 
     Attributes:
         ref: ``trace_id/span_id``, which `spanglass.fetch` takes; None if nothing is captured.
+        offering: a block in which a call over a wire takes this one over.
     """
 
-    __slots__ = ("_attempt", "_call", "_inside", "_session", "_taken", "ref")
+    __slots__ = ("_attempt", "_call", "_session", "_taken", "offering", "ref")
 
     def __init__(self) -> None:
         self.ref: str | None = None
@@ -57,7 +58,7 @@ class Handle:
         self._call: Call | None = None
         self._attempt: Attempt | None = None
         self._taken = False
-        self._inside: list[offering] = []
+        self.offering = offering(self._give_up)
 
     @property
     def is_open(self) -> bool:
@@ -81,30 +82,26 @@ class Handle:
         """The whole answer."""
         self._end(lambda: to_json(response), None, None, whole=True)
 
-    def fail(self, error: BaseException, chunks: Sequence[Any] = ()) -> None:
-        """The model was not reached, or broke after ``chunks``."""
-        self._end(_listed(chunks), error, None)
+    def fail(self, error: BaseException, chunks: Sequence[Any] = (), first_at: int | None = None) -> None:
+        """The model was not reached, or broke after ``chunks``, the first of which came at ``first_at``."""
+        self._end(_listed(chunks), error, None, first_at=first_at)
 
-    def stop(self, state: State | None, chunks: Sequence[Any]) -> None:
+    def stop(self, state: State | None, chunks: Sequence[Any], first_at: int | None = None) -> None:
         """A streamed answer ended after ``chunks``: whole, or in a state that says why not."""
-        self._end(_listed(chunks) if state else lambda: to_json(list(chunks)), None, state, whole=state is None)
+        body = _listed(chunks) if state else lambda: to_json(list(chunks))
+        self._end(body, None, state, whole=state is None, first_at=first_at)
 
     def later(self, work: Callable[[], None]) -> None:
         """Does ``work`` soon, on a thread of ours: for what is noticed by the garbage collector."""
         if self._session is not None:
             self._session.drain.call_soon(work)
 
-    def offering(self) -> offering:
-        """A block in which a call over a wire takes this one over."""
-        return offering(self._give_up)
-
     def __enter__(self) -> Self:
-        self._inside.append(self.offering())
-        self._inside[-1].__enter__()
+        self.offering.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._inside.pop().__exit__(kind, error, tb)
+        self.offering.__exit__(kind, error, tb)
         if error is not None:
             self.fail(error)
         elif self.is_open:
@@ -124,13 +121,15 @@ class Handle:
         state: State | None,
         *,
         whole: bool = False,
+        first_at: int | None = None,
     ) -> None:
         with _END:
             if self._attempt is None or not self.is_open:
                 return
             missing = _NO_ANSWER if body is None and error is None else ()
             said = None if body is None else body()
-            self._attempt.end(Incoming(None, [], said, whole, time.time_ns(), None, missing), error, state)
+            waited = None if first_at is None else first_at - self._attempt.started_at
+            self._attempt.end(Incoming(None, [], said, whole, time.time_ns(), waited, missing), error, state)
 
 
 def log_request(payload: Any, *, upstream_context: Any = None) -> Handle:

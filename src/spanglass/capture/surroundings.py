@@ -54,7 +54,7 @@ def upstream_entries(session: Session, place: Place, span: CallSpan) -> tuple[Up
         return ()
     with _UPSTREAM:
         masked = _masked(session, handed)
-        return (UpstreamEntry(span.trace_id, span.span_id, masked.redactions, masked.body),)
+        return (UpstreamEntry(span.trace_id, span.span_id, masked.redactions, list(masked.missing), masked.body),)
     return ()
 
 

@@ -27,7 +27,7 @@ from msgspec.structs import force_setattr, replace
 from spanglass.model.entry import ENTRY_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from spanglass.model.entry import Entry
 
@@ -79,24 +79,39 @@ def seed_of(owner: str) -> int:
     return crc32(owner.encode())
 
 
-def encode(entry: Entry, seed: int) -> tuple[bytes, bytes]:
-    """The frame of an entry in two pieces, so that a large body is not copied: all before the body, and the body.
+def encode_all(entries: Sequence[Entry], seed: int) -> tuple[list[bytes], int]:
+    """The frames of entries, in pieces so that large bodies are not copied, and how many bytes they are in all.
 
     Raises:
         TypeError, ValueError, RecursionError, struct.error: a field is of no JSON kind, or larger than 4 GiB.
     """
+    pieces: list[bytes] = []
+    size = 0
+    for entry in entries:
+        head, body = encode(entry, seed)
+        pieces.append(head)
+        size += len(head)
+        if body:
+            pieces.append(body)
+            size += len(body)
+    return pieces, size
+
+
+def encode(entry: Entry, seed: int) -> tuple[bytes, bytes]:
+    """The frame of an entry in two pieces: all before the body, and the body. Raises as `encode_all`."""
     body = getattr(entry, "body", None)
-    has_body = body is not None
-    if body is None:
-        body = b""
-    else:
-        entry = copy(entry)
-        force_setattr(entry, "body", None)
-    header = _encode_fields(entry)
-    prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[entry.kind], has_body, len(header), len(body))
+    bare = entry
+    if body is not None:
+        bare = copy(entry)
+        force_setattr(bare, "body", None)
+    try:
+        header = _encode_json(bare)
+    except UnicodeEncodeError:  # a lone surrogate, which the stdlib writes as an escape
+        header = json.dumps(msgspec.to_builtins(bare, str_keys=True, enc_hook=_no_json)).encode()
+    raw = body or b""
+    prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[entry.kind], body is not None, len(header), len(raw))
     prefix_crc = crc32(prefix, seed)
-    frame_crc = crc32(body, crc32(header, prefix_crc))
-    return prefix + _CHECKS.pack(prefix_crc, frame_crc) + header, body
+    return prefix + _CHECKS.pack(prefix_crc, crc32(raw, crc32(header, prefix_crc))) + header, raw
 
 
 def decode(frame: Frame) -> Entry:
@@ -178,10 +193,3 @@ def _no_json(value: object) -> str:
 
 
 _encode_json = msgspec.json.Encoder(enc_hook=_no_json).encode
-
-
-def _encode_fields(bare: Entry) -> bytes:
-    try:
-        return _encode_json(bare)
-    except UnicodeEncodeError:  # a lone surrogate, which the stdlib writes as an escape
-        return json.dumps(msgspec.to_builtins(bare, str_keys=True, enc_hook=_no_json)).encode()

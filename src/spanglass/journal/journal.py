@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from spanglass.journal import report
 from spanglass.journal.bound import head_room, without_body
 from spanglass.journal.files import OwnerFiles, Place, make_directory, new_owner, read_place, segment_bytes, write_place
-from spanglass.journal.frame import encode, seed_of
+from spanglass.journal.frame import encode_all, seed_of
 from spanglass.journal.lock import FileLock
 from spanglass.journal.segment import Segment
 from spanglass.journal.transfer import GENTLE, transfer
 from spanglass.model.entry import ExitEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from spanglass.journal.transfer import PutMany
@@ -117,12 +116,18 @@ class Journal:
         if self._retry_at and time.monotonic() < self._retry_at:
             return self._drop("disk", times=len(entries))
         try:
-            return self._append(entries)
+            seed = self._seed
+            pieces, size = encode_all(entries, seed)
+            with self._lock:
+                if self._pending + self._others + size <= self._max_bytes:
+                    self._write(entries, seed, pieces, size)
+                    return True
+            return self._squeeze(entries)
         except OSError as why:
             self._retry_at = time.monotonic() + _RETRY_S
             return self._drop("disk", why, times=len(entries))
         except (TypeError, ValueError, RecursionError, struct.error) as why:
-            if len(entries) > 1:  # one of them alone: the others are none the worse for it
+            if len(entries) > 1:  # each alone: the others are none the worse for it
                 return all([self.append(entry) for entry in entries])
             return self._drop("unreadable", why)
 
@@ -209,22 +214,13 @@ class Journal:
                     self._leave(segment)
                     segment.path.unlink(missing_ok=True)
 
-    def _append(self, entries: tuple[Entry, ...]) -> bool:
-        seed = self._seed
-        pieces, size = _frames(entries, seed)
-        with self._lock:
-            if self._has_room(size, 0):
-                self._write(entries, seed, pieces, size)
-                return True
-        return self._squeeze(entries)
-
     def _squeeze(self, entries: tuple[Entry, ...]) -> bool:
         """Writes entries at the bound: without bodies that have no room, and where needed into the room above it."""
         bodies = sum(len(getattr(entry, "body", None) or b"") for entry in entries)
         if bodies and not self._has_room(bodies, 0):
             entries = tuple(map(self._strip, entries))
         seed = self._seed
-        pieces, size = _frames(entries, seed)
+        pieces, size = encode_all(entries, seed)
         with self._lock:
             if self._has_room(size, self._head_room):
                 self._write(entries, seed, pieces, size)
@@ -242,32 +238,26 @@ class Journal:
         try:
             for _ in range(_TRIES):
                 segment = self._segments[-1] if self._segments else None
-                if segment is None or segment.size >= SEGMENT_BYTES or not segment.takes_more():
+                if segment is None or segment.size >= SEGMENT_BYTES or (segment.under_way and not segment.takes_more()):
                     segment = self._open()
                 if seed != self._seed:  # closed or forked since the frames were made
                     seed = self._seed
-                    pieces, _ = _frames(entries, seed)
-                if self._lands(segment, pieces):
+                    pieces, _ = encode_all(entries, seed)
+                try:
+                    if not segment.write(pieces, size):
+                        self._leave(segment)
+                except OSError as why:
+                    if why.errno != errno.EFBIG or not segment.size:
+                        raise
+                    self._leave(segment)  # the process may only write smaller files (ulimit -f): the next has room
+                # Also an append that interrupted this one may have begun another segment, and this be drained already.
+                if len(self._segments) == 1 and self._segments[0] is segment:
                     self._retry_at = 0.0
                     return
         except OSError:
             self._pending = max(0, self._pending - size)
             raise
         raise OSError(errno.ESTALE, "its files vanish again and again", str(self.directory))
-
-    def _lands(self, segment: Segment, pieces: list[bytes]) -> bool:
-        """Whether frames, once written, will be found."""
-        try:
-            has_name = segment.write(pieces)
-        except OSError as why:
-            if why.errno != errno.EFBIG or not segment.size:
-                raise
-            self._leave(segment)  # the process may only write smaller files (ulimit -f): the next segment has room
-            return False
-        if not has_name:
-            self._leave(segment)
-        # Also an append that interrupted this one may have begun another segment, and this one be drained already.
-        return self._segments == [segment]
 
     def _leave(self, segment: Segment) -> None:
         with suppress(ValueError):
@@ -337,17 +327,6 @@ class Journal:
         self._lock = threading.RLock()
         self._dropped = {}
         self._begin()
-
-
-def _frames(entries: Sequence[Entry], seed: int) -> tuple[list[bytes], int]:
-    """The frames of entries in pieces, and how many bytes they are in all."""
-    pieces: list[bytes] = []
-    for entry in entries:
-        head, body = encode(entry, seed)
-        pieces.append(head)
-        if body:
-            pieces.append(body)
-    return pieces, sum(map(len, pieces))
 
 
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()

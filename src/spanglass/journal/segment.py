@@ -35,24 +35,24 @@ class Segment:
         OSError: it cannot be made.
     """
 
-    __slots__ = ("_close", "_fd", "_goal", "_under_way", "number", "path", "size")
+    __slots__ = ("_close", "_fd", "_goal", "number", "path", "size", "under_way")
 
     def __init__(self, path: Path, number: int) -> None:
         self._close = os.close  # still there when the interpreter has taken its modules apart
         self._fd = -1
         self._fd = os.open(path, _FLAGS, 0o600)
         self._goal = 0  # how large the file is when the write under way is done
-        self._under_way = False
+        self.under_way = False
         self.path = path
         self.number = number
         self.size = 0
 
     def takes_more(self) -> bool:
         """Whether a frame may follow: not amid an interrupted write, nor behind one that could not be cut back."""
-        return not self._under_way or os.fstat(self._fd).st_size in (self.size, self._goal)
+        return not self.under_way or os.fstat(self._fd).st_size in (self.size, self._goal)
 
-    def write(self, pieces: Sequence[bytes]) -> bool:
-        """Appends frames, given in pieces so that a large body is not copied.
+    def write(self, pieces: Sequence[bytes], size: int) -> bool:
+        """Appends frames, given in pieces so that a large body is not copied; ``size``: of all pieces, in bytes.
 
         Returns:
             Whether others can find the file: False when it has been removed behind our back.
@@ -60,9 +60,9 @@ class Segment:
         Raises:
             OSError: it could not be written whole.
         """
-        size, done, interrupting = sum(map(len, pieces)), 0, self._under_way
+        done, interrupting = 0, self.under_way
         self._goal = self.size + size
-        self._under_way = True
+        self.under_way = True
         try:
             done = _write_all(self._fd, pieces)
             while done < size:  # a disk that fills, a limit, some network file systems
@@ -70,11 +70,11 @@ class Segment:
         except OSError:
             if done:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - done)
-            self._under_way = interrupting
+            self.under_way = interrupting
             raise
         status = os.fstat(self._fd)
         self.size = status.st_size
-        self._under_way = interrupting
+        self.under_way = interrupting
         return status.st_nlink > 0
 
     def _write_some(self, rest: memoryview) -> int:
@@ -89,5 +89,8 @@ class Segment:
             self._close(fd)
 
 
-def _write_all(fd: int, pieces: Sequence[bytes]) -> int:
-    return os.writev(fd, pieces) if hasattr(os, "writev") else os.write(fd, b"".join(pieces))
+def _gather(fd: int, pieces: Sequence[bytes]) -> int:
+    return os.write(fd, b"".join(pieces))
+
+
+_write_all = getattr(os, "writev", _gather)

@@ -5,6 +5,7 @@ Invariant: this room knows OpenTelemetry's context and nothing of calls; whoever
 
 from __future__ import annotations
 
+from spanglass.place.entrance import Between
 from spanglass.place.pipeline import log_upstream_context, step, workflow
 from spanglass.place.place import Handed, Place, current_place
 from spanglass.place.surrounding import handing, listening, offering
@@ -13,6 +14,7 @@ from spanglass.place.transport import carrier, from_carrier, propagate
 from spanglass.place.trial import one_try
 
 __all__ = [
+    "Between",
     "DebugSwitch",
     "Handed",
     "Place",

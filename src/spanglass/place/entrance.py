@@ -93,8 +93,12 @@ def run_in(entrance: Entrance, function: Callable[P, T]) -> Callable[P, T]:
     return cast("Callable[P, T]", decorated)
 
 
-class _Inside:
-    """The context of a generator between its resumptions."""
+class Between:
+    """The context of a generator, kept between its resumptions: what it enters and leaves is its own.
+
+    Args:
+        inside: the context in which it is resumed first.
+    """
 
     __slots__ = ("_inside",)
 
@@ -103,6 +107,7 @@ class _Inside:
 
     @contextmanager
     def resume(self) -> Iterator[None]:
+        """A block in which the generator runs to its next stop."""
         token = otel_context.attach(self._inside)
         try:
             yield
@@ -116,14 +121,14 @@ class _Resumed(Generator[Any, Any, Any]):
 
     def __init__(self, inner: Generator[Any, Any, Any], inside: Context) -> None:
         self._inner = inner
-        self._inside = _Inside(inside)
+        self._between = Between(inside)
 
     def send(self, value: Any) -> Any:
-        with self._inside.resume():
+        with self._between.resume():
             return self._inner.send(value)
 
     def throw(self, *error: Any) -> Any:
-        with self._inside.resume():
+        with self._between.resume():
             return self._inner.throw(*error)
 
 
@@ -132,12 +137,12 @@ class _AsyncResumed(AsyncGenerator[Any, Any]):
 
     def __init__(self, inner: AsyncGenerator[Any, Any], inside: Context) -> None:
         self._inner = inner
-        self._inside = _Inside(inside)
+        self._between = Between(inside)
 
     async def asend(self, value: Any) -> Any:
-        with self._inside.resume():
+        with self._between.resume():
             return await self._inner.asend(value)
 
     async def athrow(self, *error: Any) -> Any:
-        with self._inside.resume():
+        with self._between.resume():
             return await self._inner.athrow(*error)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from spanglass import guard
 from spanglass.redact import escape, finding
-from spanglass.redact.engine import Anchor, Engine, Hit, make_engine
+from spanglass.redact.engine import Anchor, Hit, make_engine
 from spanglass.redact.eventstream import mask_frames
 from spanglass.redact.finding import REDACTED, Finder, RuleFinder, Span, Text
 from spanglass.redact.key import Keys
@@ -64,11 +64,12 @@ class Redactor:
     ) -> None:
         self._keys = Keys(keys)
         self._leaf = LeafRules(patterns, rules)
+        self._has_leaf_rules = bool(self._leaf)
         self._cache_dir = cache_dir
         self._anchors, self._finders = _table(self._keys)
         self._url_masker = UrlMasker(self._keys, self._shapes)
         self._values = ValueMasker(self._keys, self.text)
-        self._engine: Engine | None = None
+        self._scan: Callable[[bytes], Sequence[Hit]] = self._first_scan
         self._stream: StreamFinder | None = None
         self._kinds = {"application/json": "text"}
         self._headers: dict[tuple[str, str], tuple[tuple[str, str], int]] = {}
@@ -87,7 +88,7 @@ class Redactor:
         """
         try:
             kind = self._kinds.get(content_type) or self._kind(content_type)
-            if kind != "text" or self._leaf or data[:1] == b"[":
+            if kind != "text" or self._has_leaf_rules or data[:1] == b"[":
                 return self._body(data, kind)
             hits = self._scan(data)
             return self._mask(Text(data, strict=is_json(data)), hits) if hits else (data, 0)
@@ -178,12 +179,10 @@ class Redactor:
                 return False
         return not self._scan("\n".join(texts).encode("utf-8", "surrogatepass"))
 
-    def _scan(self, data: bytes) -> Sequence[Hit]:
-        engine = self._engine
-        if engine is None:
-            # Two threads may both come here first; each then has an engine, and one of them is kept.
-            engine = self._engine = make_engine(self._anchors, self._cache_dir)
-        return engine.scan(data)
+    def _first_scan(self, data: bytes) -> Sequence[Hit]:
+        # Two threads may both come here first; each then has an engine, and one of them is kept.
+        self._scan = make_engine(self._anchors, self._cache_dir).scan
+        return self._scan(data)
 
     def _kind(self, content_type: str) -> str:
         lowered = content_type.lower()

@@ -145,6 +145,7 @@ def _late_events() -> Any:
         """What the events of an SDK's span become: reading them makes the span say what waits."""
 
         late: Late | None
+        _lock: Any
 
         @property
         def _dq(self) -> deque[Any]:

@@ -244,11 +244,11 @@ def _times(parts: Parts) -> Iterator[int]:
 
 
 def _missing(parts: Parts) -> Iterator[str]:
-    """What the parts say is missing: attempt by attempt, then the call."""
-    for kinds in (("request", "attempt"), ("outcome",)):
+    """What the parts say is missing: attempt by attempt, then the call, then what was handed to it."""
+    for kinds in (("request", "attempt"), ("outcome",), ("upstream",)):
         ordered = sorted((key.number, key.kind != "request", key) for key in parts if key.kind in kinds)
         for _, _, key in ordered:
-            yield from cast("RequestEntry | AttemptEntry | OutcomeEntry", parts[key].entry).missing
+            yield from cast("RequestEntry | AttemptEntry | OutcomeEntry | UpstreamEntry", parts[key].entry).missing
 
 
 def make_record(summary: Summary, parts: Parts, load: Load, lost: Iterable[Key] = ()) -> Record:

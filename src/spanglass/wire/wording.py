@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ATOMS = frozenset({str, int, bool, type(None)})
-_DEEPEST = 200
+_DEEPEST = 100
+#: Bits of an integer that Python still writes in decimal.
+_LONGEST = 8_192
 #: The first that fits decides: an enumeration's members may be texts or numbers, too.
 _SCALARS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (Enum, lambda member: member.value),
@@ -55,7 +57,7 @@ def to_plain(value: Any) -> Any:
 def _plain(value: Any, around: tuple[int, ...]) -> Any:
     kind = type(value)
     if kind in _ATOMS:
-        return value
+        return value if kind is not int or value.bit_length() <= _LONGEST else hex(value)
     if kind is float:
         return value if math.isfinite(value) else str(value).replace("nan", "NaN")
     if id(value) in around:
