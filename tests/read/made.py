@@ -11,6 +11,7 @@ from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, Request
 from spanglass.model.record import ErrorInfo
 from spanglass.settings import Settings
 from spanglass.store import open_store
+from spanglass.wire.facts import with_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,7 +138,7 @@ def settings_in(directory: Path, **more: Any) -> Settings:
 def store_calls(settings: Settings, calls: Iterable[Made]) -> None:
     """Puts calls into the store."""
     store = open_store(settings.store)
-    store.put_many([entry for call in calls for entry in call.entries()])
+    store.put_many(with_facts([entry for call in calls for entry in call.entries()]))
     store.close()
 
 
