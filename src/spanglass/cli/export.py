@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
             if args.output is None:
                 _write(lines, output)
             else:
-                from spanglass.read.dataset import write_lines
+                from spanglass.read.jsonlines import write_lines
 
                 write_lines(args.output, lines)
         finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanglass.errors import ConfigurationError, NotFound
 from spanglass.read.index import index_of
+from spanglass.read.jsonlines import write_lines
 from spanglass.read.reader import current_reader
 from spanglass.read.shape import FORMATS, Format, Style, rows_of
 from spanglass.redact import Redactor
@@ -184,7 +184,7 @@ def export_dataset(
         OSError: the file cannot be written.
 
     Example:
-        >>> import spanglass
+        >>> import spanglass, tempfile
         >>> spanglass.install(enabled="true", store="memory://export-example")
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     report = export_dataset(Path(directory, "chats.jsonl"))
@@ -196,20 +196,6 @@ def export_dataset(
     dataset = Dataset(reader or current_reader(), form, failed=failed, style=style, progress=progress, **criteria)
     write_lines(Path(path), dataset.lines())
     return dataset.report
-
-
-def write_lines(path: Path, lines: Iterator[str]) -> None:
-    """Writes lines to a file that is put in place whole, or not at all."""
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", prefix=f".{path.name}.", dir=path.parent, delete=False
-    ) as file:
-        unfinished = Path(file.name)
-        try:
-            file.writelines(f"{line}\n" for line in lines)
-        except BaseException:
-            unfinished.unlink()
-            raise
-    unfinished.replace(path)
 
 
 def _digest(row: JsonObject) -> bytes:
