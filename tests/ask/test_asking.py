@@ -212,3 +212,14 @@ def test_the_text_of_an_answer_in_parts_is_its_texts() -> None:
     parts = [{"type": "text", "text": "Hel"}, "lo", {"type": "image"}]
     assert Asked(ChatMessage.as_assistant(parts), None, None).text == "Hello"
     assert Asked(ChatMessage.as_assistant(), None, None).text == ""
+
+
+def test_a_client_that_turns_out_to_be_async_is_said_to_be_so(watch: Watch) -> None:
+    async def awaited() -> str:
+        return "Hello"
+
+    watch.install()
+    with pytest.raises(ConfigurationError, match="the client is async: await"):
+        ask("Hi", model="tiny", client=lambda _, *, model: awaited())
+    (span,) = watch.gen_ai_spans()
+    assert fetch(span).state == "error"

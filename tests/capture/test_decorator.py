@@ -221,7 +221,12 @@ def test_what_goes_over_a_watched_wire_after_all_is_recorded_once(provider: Fake
     ]
 
 
-def test_switched_off_the_function_is_called_as_it_is(watch: Watch) -> None:
+async def test_switched_off_the_function_is_called_as_it_is(watch: Watch) -> None:
+    @llm_call
+    async def ask(prompt: str) -> str:
+        return prompt.upper()
+
+    assert await ask("hi") == "HI"
     function = words.__wrapped__  # type: ignore[attr-defined]
     assert type(words("one")) is type(function("one"))
     assert Model().ask("Hi") == "Hi () 0.5 {}"

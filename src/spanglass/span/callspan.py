@@ -107,6 +107,7 @@ class CallSpan:
         self._limit = limit
         self._message_count = 0
         self._question: Callable[[], Question] | None = None
+        self._described = False
         current = trace.get_current_span(context)
         self.adopted = is_adoptable(current)
         span = current if self.adopted else _begin(tracer, name, started_at, attributes, context)
@@ -132,8 +133,12 @@ class CallSpan:
 
     def describe_request(self, read: Callable[[], Question]) -> None:
         """Says what the model was given, which ``read`` gives."""
-        first, self._question = self._question is None, read
-        if first and self.span.is_recording():
+        if not self.span.is_recording():
+            return
+        first, self._described = not self._described, True
+        if first or self._question is not None:  # of a span that was taken over, unless somebody has looked at it
+            self._question = read
+        if first:
             self._say(self._of_request)
 
     def rename(self, name: str, attributes: Attributes) -> None:
@@ -171,9 +176,10 @@ class CallSpan:
 
     def _of_request(self) -> Said:
         attributes: Attributes = {**self._begun, "spanglass.ref": self.ref}
-        if self._question is None:
+        read, self._question = self._question, None  # it holds the body, and the host may hold the call for long
+        if read is None:
             return Said(cast("dict[str, Any]", attributes))
-        request = self._question()
+        request = read()
         messages = request.messages
         self._message_count = len(messages)
         if not self.adopted:
