@@ -185,6 +185,41 @@ async def test_the_async_twin_awaits_clients_and_tools(provider: FakeProvider, w
     assert tried == [(0, 0), (0, 0), (1, 0)]
 
 
+async def test_a_tool_that_fails_is_told_to_the_model_either_way() -> None:
+    def get_weather(city: str) -> str:
+        return {"Bergen": "rain"}[city]
+
+    function = {"name": "get_weather", "arguments": '{"city": "Bergn"}'}
+    call = ChatMessage.as_assistant(tool_calls=[{"id": "c", "type": "function", "function": function}])
+    told = ChatMessage.as_tool("Error: KeyError: 'Bergn'", tool_call_id="c", name="get_weather")
+    answers = iter([call, "I do not know.", call, "I do not know."])
+    _, messages = generate("Umbrella?", model="m", client=lambda *_, **__: next(answers), tools=[get_weather])
+    assert messages[2] == told
+    _, messages = await generate_async(
+        "Umbrella?", model="m", client=lambda *_, **__: next(answers), tools=[get_weather]
+    )
+    assert messages[2] == told
+
+
+async def test_a_generation_that_is_cancelled_ends_its_span(watch: Watch) -> None:
+    watch.install()
+    asked = asyncio.Event()
+
+    async def client(*_: Any, **__: Any) -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return ""
+
+    task = asyncio.create_task(generate_async("Hi", model="m-1", client=client, max_correction_steps=3))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    parent, (call,) = tree(watch)
+    assert attributes(parent, "error.type", "spanglass.calls") == ("asyncio.exceptions.CancelledError", 0)
+    assert attributes(call, "spanglass.state") == ("cancelled",)
+
+
 def test_a_coroutine_function_is_no_tool_of_a_sync_generation() -> None:
     async def weather() -> str:
         return ""
