@@ -17,7 +17,8 @@ import spanglass
 from fake_provider import Answer
 from fake_provider.openai_wire import error
 from generation.conftest import says
-from spanglass import ChatMessage, GenerationError, Tool, generate, generate_async
+from spanglass import ChatMessage, GenerationError, Tool, generate, generate_async, guard
+from spanglass.capture.session import active
 from spanglass.errors import ConfigurationError
 from spanglass.read.reader import current_reader
 
@@ -302,3 +303,25 @@ def test_calls_of_a_callable_are_one_tree_too_and_make_a_pair(watch: Watch, tmp_
     assert spanglass.export_dataset(tmp_path / "pairs.jsonl", "trl-dpo").rows == 1
     (row,) = (json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines())
     assert [row[name][0]["content"] for name in ("prompt", "rejected", "chosen")] == ["How many?", "many", "7"]
+
+
+@pytest.mark.parametrize("broken", ["append", "mask", "mask_error"])
+def test_a_fault_of_ours_never_reaches_the_program(
+    provider: FakeProvider, watch: Watch, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    watch.install()
+    monkeypatch.setattr(guard, "reraise", False)
+    session = active()
+    assert session is not None
+
+    def fail(*_: Any, **__: Any) -> None:
+        message = "a fault of ours"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(session.recorder, broken, fail)
+    provider.script(says("many"), says("7"), says("many"))
+    client = client_of(provider)
+    assert generate("How many?", parser=int, model="m-1", client=client, max_correction_steps=1)[0] == 7
+    with pytest.raises(GenerationError):
+        generate("How many?", parser=int, model="m-1", client=client)
+    assert {place for place in guard.faults() if place.startswith("generation.")}
