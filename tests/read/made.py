@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spanglass.journal import Journal
-from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
-from spanglass.model.record import ErrorInfo
+from spanglass.model.entry import AnswerFacts, AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
+from spanglass.model.record import ErrorInfo, Usage
 from spanglass.settings import Settings
 from spanglass.store import open_store
-from spanglass.wire.facts import with_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,17 +89,8 @@ class Made:
                 found.append(self._answered(number, status, begun + SECOND, last=number == last))
         if self.ended:
             end = self.at + (last - 1) * SECOND * 3 // 2 + SECOND
-            found.append(
-                OutcomeEntry(
-                    self.trace_id,
-                    self.span_id,
-                    facts,
-                    self.state,
-                    end,
-                    self.error,
-                    missing=list(self.missing),
-                )
-            )
+            missing = list(self.missing)
+            found.append(OutcomeEntry(self.trace_id, self.span_id, facts, self.state, end, self.error, missing=missing))
         return found
 
     def _asked(self, facts: CallFacts, number: int, begun: int) -> RequestEntry:
@@ -117,6 +107,7 @@ class Made:
         whole = last and status == 200
         body = self.response if whole else b'{"error": {"type": "rate_limit", "message": "slow down"}}'
         headers = [("content-type", "application/json"), *([] if whole else [("retry-after", "1")])]
+        usage = Usage(self.input_tokens, 7) if self.state == "done" else Usage()
         return AttemptEntry(
             self.trace_id,
             self.span_id,
@@ -126,6 +117,8 @@ class Made:
             complete=True,
             headers=headers,
             first_byte_ns=SECOND // 4,
+            format=self.format,
+            answer=AnswerFacts(f"{self.model}-2024", "r-1", [self.finish], usage) if whole else None,
             body=body,
         )
 
@@ -138,7 +131,7 @@ def settings_in(directory: Path, **more: Any) -> Settings:
 def store_calls(settings: Settings, calls: Iterable[Made]) -> None:
     """Puts calls into the store."""
     store = open_store(settings.store)
-    store.put_many(with_facts([entry for call in calls for entry in call.entries()]))
+    store.put_many([entry for call in calls for entry in call.entries()])
     store.close()
 
 

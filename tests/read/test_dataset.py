@@ -164,6 +164,16 @@ def test_the_answers_of_a_conversation_begun_anew_are_paired_with_those_of_the_o
     assert [row["messages"] for row in rows(reader)] == [[ASK, says(ASSISTANT, "7")]]
 
 
+def test_a_program_may_go_on_from_where_a_generation_ended(tmp_path: Path) -> None:
+    talk = Talk()
+    said = talk.call([ASK], "many", tried("g", 0, 0, accepted=False))
+    said = talk.call([*said, says(USER, "no figure")], "7", tried("g", 1, 0, accepted=True))
+    talk.call([*said, says(USER, "And now?")], "8")
+    (row,) = rows(talk.reader(tmp_path))
+    assert [message["content"] for message in row["messages"]] == ["How many?", "7", "And now?", "8"]
+    assert row["span_ids"] == [ref(1), ref(2), ref(3)]
+
+
 def test_two_generations_that_run_side_by_side_are_kept_apart(tmp_path: Path) -> None:
     talk = Talk()
     one = talk.call([ASK], "many", tried("g", 0, 0, accepted=False))

@@ -7,6 +7,7 @@ gone through; a conversation is read again, whole, when its row is made.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from spanglass.model.step import GENERATION_STEP
@@ -79,10 +80,11 @@ class Index:
             self._by_generation.setdefault(node.generation, []).append(place)
 
     def _parent_of(self, node: Node, heard: bytes | None) -> int | None:
-        """The call that it continues: of the same generation, or else rather of the same trace than of another."""
+        """The call that it continues: in a generation one of the same, else rather one of the same trace."""
         if heard is None:
             return None
-        return next((self._said[key] for key in _keys(node, heard) if key in self._said), None)
+        keys = islice(_keys(node, heard), 1 if node.generation is not None else None)
+        return next((self._said[key] for key in keys if key in self._said), None)
 
     def _refused(self, parent: Node, record: Record, heard: int) -> bool:
         """Whether a call that continues another one does so because its answer would not do."""
@@ -142,10 +144,9 @@ def index_of(calls: Iterable[Summary], load: Load, progress: Progress | None = N
 
 
 def _keys(node: Node, mark: bytes) -> Iterator[bytes]:
-    """Under what a mark is looked up, the nearest first."""
+    """Under what a mark is known, the nearest first."""
     if node.generation is not None:
         yield mark + node.generation.encode()
-        return
     yield mark + node.call.trace_id.encode()
     yield mark
 
