@@ -303,7 +303,7 @@ def test_a_run_that_is_killed_leaves_no_half_row_and_goes_on(tmp_path: Path) -> 
         running.wait(30)
     assert all(row.keys() == {"n", "a", "b"} for row in lines(path))
     done = {row["n"] for row in lines(path)}
-    assert {0, 1} <= done
+    assert len(done) >= 2  # before the fourth of six was begun, two at a time
     assert 3 not in done
     columns = [TextColumn("a", "First {{ n }}"), TextColumn("b", "Second {{ n }}")]
     client, asked = counting()
