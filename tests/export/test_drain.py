@@ -102,7 +102,7 @@ def test_it_wakes_again_after_it_had_nothing_to_do(journal: Journal, shelf: Shel
         drain.start_soon()
         soon(lambda: numbers(shelf.entries) == list(range(number + 1)))  # noqa: B023 - it is called before the next round
         if number % 2:
-            soon(lambda: not drain._awake)
+            soon(lambda: not drain.awake)
     assert numbers(shelf.entries) == list(range(20))
 
 

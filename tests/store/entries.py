@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spanglass.model.entry import (
+    AnswerFacts,
     AttemptEntry,
     CallFacts,
     EnvelopeEntry,
@@ -43,6 +44,8 @@ REQUEST_HEADERS = [
     ("authorization", "[REDACTED]"),
 ]
 
+ANSWER = AnswerFacts("gpt-4o-2024-08-06", "chatcmpl-1", ["stop"], Usage(input_tokens=10, output_tokens=5))
+
 
 def facts(**values: Any) -> CallFacts:
     told: dict[str, Any] = {
@@ -69,23 +72,14 @@ def request(
 def attempt(
     body: bytes | None = b'{"ok": true}', *, span: str = SPAN, trace: str = TRACE, number: int = 1, status: int = 200
 ) -> AttemptEntry:
-    return AttemptEntry(trace, span, number, status, T0 + number * 1000, complete=True, body=body)
+    answer = ANSWER if status == 200 else None
+    return AttemptEntry(trace, span, number, status, T0 + number * 1000, complete=True, answer=answer, body=body)
 
 
 def outcome(
     *, span: str = SPAN, trace: str = TRACE, state: State = "done", ended_at: int = T0 + 9000, **call: Any
 ) -> OutcomeEntry:
-    return OutcomeEntry(
-        trace,
-        span,
-        facts(**call),
-        state,
-        ended_at,
-        response_model="gpt-4o-2024-08-06",
-        response_id="chatcmpl-1",
-        finish_reasons=["stop"],
-        usage=Usage(input_tokens=10, output_tokens=5),
-    )
+    return OutcomeEntry(trace, span, facts(**call), state, ended_at)
 
 
 def envelope(
@@ -178,7 +172,9 @@ class Conversation:
             ("cf-ray", f"{generator.getrandbits(64):x}-AMS"),
             ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
         ]
-        answered = AttemptEntry(self.trace, span, 1, 200, began + 5, complete=True, headers=headers, body=response)
+        answered = AttemptEntry(
+            self.trace, span, 1, 200, began + 5, complete=True, headers=headers, answer=ANSWER, body=response
+        )
         return [
             request(body, span=span, trace=self.trace, **told),
             answered,

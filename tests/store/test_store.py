@@ -10,16 +10,16 @@ import threading
 import time
 import uuid
 from contextlib import closing
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from spanglass.errors import ConfigurationError
-from spanglass.model.entry import AttemptEntry, ExitEntry, RequestEntry, UpstreamEntry
+from spanglass.model.entry import AnswerFacts, AttemptEntry, ExitEntry, RequestEntry, UpstreamEntry
 from spanglass.model.record import Attempt, ErrorInfo, Record, Usage
 from spanglass.model.step import Step
 from spanglass.store import Pruned, PruneRule, Query, StoreStats, Verification, open_store
@@ -283,9 +283,8 @@ def test_texts_that_are_no_unicode_do_not_stop_a_batch(store: Store) -> None:
 
 
 def test_numbers_of_any_size_do_not_stop_a_batch(store: Store) -> None:
-    entry = outcome()
-    huge = Usage(input_tokens=2**63 + 5)
-    store.put_many([replace(entry, usage=huge)])
+    huge = AnswerFacts(usage=Usage(input_tokens=2**63 + 5))
+    store.put_many([outcome(), replace(attempt(), answer=huge)])
     assert (_get(store).usage.input_tokens or 0) >= 2**63 - 1
 
 
@@ -331,6 +330,7 @@ def test_calls_are_found_by_what_they_are(store: Store) -> None:
     store.put_many(
         [
             request(span=a, started_at=T0, workflow_id="w1", step_name="plan"),
+            attempt(span=a),
             outcome(span=a, started_at=T0, workflow_id="w1", step_name="plan"),
             request(span=b, started_at=T0 + 1, workflow_id="w1", step_name="write", provider="groq"),
             request(span=c, trace="f" * 32, started_at=T0 + 2, request_model="llama"),

@@ -70,15 +70,17 @@ class Attempt:
 
     def end(self, incoming: Incoming | None, error: BaseException | None = None, state: State | None = None) -> None:
         """The exchange is over: with an answer, whole or cut, or with an error, or dropped (``state``)."""
-        if self.ended:
+        if self.ended_at:
             return
         self.ended_at = incoming.ended_at if incoming is not None else time.time_ns()
         if incoming is not None:
             self.first_byte_ns = incoming.first_byte_ns
             if incoming.status is not None:
                 self.answered(incoming.status, incoming.headers)
-        with _RECORD:
+        try:
             state = self.call.end_attempt(self, incoming, error, state)
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _RECORD.took(fault)
         self.call.attempt_ended(self, error, state)
 
     def body_sent(self, body: bytes) -> None:
@@ -134,7 +136,7 @@ class Attempt:
     def event_attributes(self, error: BaseException | None) -> dict[str, Any]:
         """What the attempt's event says."""
         attributes: dict[str, Any] = {}
-        if self.ended:
+        if self.ended_at:
             attributes["duration_ms"] = (self.ended_at - self.started_at) / 1e6
         if self.status is not None:
             attributes["status"] = self.status

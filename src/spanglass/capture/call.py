@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,8 +24,6 @@ from spanglass.wire.glance import Head, read_head
 from spanglass.wire.read import read_request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from opentelemetry.context import Context
 
     from spanglass.capture.exchange import Incoming, Outgoing
@@ -76,8 +73,7 @@ class Call:
     ) -> None:
         self._session = session
         self._route = route
-        self._pid = os.getpid()
-        self._once = threading.Lock()
+        self._process = _process
         self._scoped = scoped
         self._attempts: list[Attempt] = []
         self._attempt_count = 0
@@ -87,30 +83,25 @@ class Call:
         self._size = 0
         self._head = _NO_HEAD
         if request is not None:
-            with _HEAD:
+            try:
                 self._head = read_head(route.format, request)
+            except Exception as fault:  # noqa: BLE001 - the boundary
+                _HEAD.took(fault)
+        #: Its wire format.
+        self.format = route.format
         place = current_place(context)
-        self._span = self._begin_span(started_at, server, place, context)
+        #: Its span.
+        self.span = self._begin_span(started_at, server, place, context)
         self._facts = self._call_facts(place)
         self._place = place
         if place is not None:
-            call_begun(place, self._span, route.operation)
+            call_begun(place, self.span, route.operation)
         session.open_calls[id(self)] = self
 
     @property
     def attempt_count(self) -> int:
         """How many HTTP exchanges it has made so far."""
         return self._attempt_count
-
-    @property
-    def span(self) -> CallSpan:
-        """Its span."""
-        return self._span
-
-    @property
-    def format(self) -> str:
-        """Its wire format."""
-        return self._route.format
 
     def begin_attempt(self, outgoing: Outgoing, masked: Masked | None) -> Attempt:
         """Writes the request ahead; when this returns, it may leave the process."""
@@ -121,12 +112,14 @@ class Call:
         self._attempts.append(attempt)
         masked = masked or Masked(None)
         place = self._place if number == 1 else None
-        upstream = () if place is None else upstream_entries(self._session, place, self._span)
+        upstream = () if place is None else upstream_entries(self._session, place, self.span)
         self._record(self._request(attempt, masked), *upstream)
         if number == 1:
             self._size = len(masked.body or b"")
-            with _SPAN:
-                self._span.describe_request(partial(read_request, self._route.format, masked.body or b""))
+            try:
+                self.span.describe_request(partial(read_request, self.format, masked.body or b""))
+            except Exception as fault:  # noqa: BLE001 - the boundary
+                _SPAN.took(fault)
         return attempt
 
     def late_body(self, attempt: Attempt, body: bytes) -> None:
@@ -144,10 +137,11 @@ class Call:
         headers, in_headers = recorder.mask_headers(outgoing.headers)
         url, in_url = recorder.mask_url(outgoing.url)
         redactions = in_headers + in_url + masked.redactions
-        self._note(redactions, masked.missing)
+        self._redactions += redactions
+        self._missing += masked.missing
         return RequestEntry(
-            trace_id=self._span.trace_id,
-            span_id=self._span.span_id,
+            trace_id=self.span.trace_id,
+            span_id=self.span.span_id,
             call=self._facts,
             number=attempt.number,
             method=outgoing.method,
@@ -162,7 +156,7 @@ class Call:
     def scope_returned(self) -> None:
         """The SDK gave its result to the caller; an answer that still streams ends the call later."""
         self._scoped = False
-        if all(attempt.ended for attempt in self._attempts):
+        if all([attempt.ended_at for attempt in self._attempts]):  # noqa: C419 - a generator is one frame more
             self._finish(None, self._attempts[-1] if self._attempts else None)
 
     def scope_failed(self, error: BaseException) -> None:
@@ -188,15 +182,10 @@ class Call:
 
     def hand_over(self) -> CallSpan | None:
         """Gives its span and its place in the record to the call that goes over a wire instead; None if it is over."""
-        if os.getpid() != self._pid or not self._once.acquire(blocking=False):
+        if self._process is not _process or self._session.open_calls.pop(id(self), None) is None:
             return None
-        self._session.open_calls.pop(id(self), None)
         self._attempts = []
-        return self._span
-
-    def _note(self, redactions: int, missing: Sequence[str]) -> None:
-        self._redactions += redactions
-        self._missing += missing
+        return self.span
 
     def _begin_span(self, started_at: int, server: Server, place: Place | None, context: Context) -> CallSpan:
         route = self._route
@@ -228,7 +217,7 @@ class Call:
         return CallSpan(tracer, name, started_at, attributes, context, content=content, limit=limit, mask_all=mask_all)
 
     def _call_facts(self, place: Place | None) -> CallFacts:
-        span = self._span
+        span = self.span
         return CallFacts(
             name=span.name,
             started_at=span.started_at,
@@ -238,16 +227,15 @@ class Call:
             workflow_id=place.workflow_id if place else None,
             step_name=place.step_name if place else None,
             step_attempt=place.step_attempt if place else None,
-            format=self._route.format,
+            format=self.format,
             provider=self._route.provider,
             operation=self._route.operation,
             request_model=self._head.model or self._route.model,
         )
 
     def _finish(self, error: BaseException | None, last: Attempt | None, state: State | None = None) -> None:
-        if os.getpid() != self._pid or not self._once.acquire(blocking=False):
+        if self._process is not _process or self._session.open_calls.pop(id(self), None) is None:
             return
-        self._session.open_calls.pop(id(self), None)
         ended_at = time.time_ns()
         answered = last if last is not None and last.has_answer else None
         info = answered.told_error() if answered is not None and error is None else None
@@ -256,26 +244,30 @@ class Call:
             state = state or _state_of(error)
         elif info is not None:
             state = "error" if state in (None, "done") else state
-        with _RECORD:
+        try:
             self._record(self._outcome(state or "done", info, ended_at))
-        with _SPAN:
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _RECORD.took(fault)
+        try:
             self._tell(self._ending(state or "done", info, ended_at), error, answered)
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _SPAN.took(fault)
         if answered is not None:
             answered.release()
         self._attempts = []  # they know the call: without the cycle all of it goes at once, not when the GC comes by
 
     def _tell(self, ending: Ending, error: BaseException | None, answered: Attempt | None) -> None:
         read = None if answered is None else answered.reading()
-        self._span.finish(ending, error, read)
-        if self._span.late is not None:
+        self.span.finish(ending, error, read)
+        if self.span.late is not None:
             size = self._size + len(answered.masked_body or b"" if answered is not None else b"")
-            self._session.backlog.add(self._span.late, size)
+            self._session.backlog.add(self.span.late, size)
 
     def _outcome(self, state: State, info: ErrorInfo | None, ended_at: int) -> OutcomeEntry:
         unsent = () if self._attempts else ("attempts: the request never left the process",)
         return OutcomeEntry(
-            trace_id=self._span.trace_id,
-            span_id=self._span.span_id,
+            trace_id=self.span.trace_id,
+            span_id=self.span.span_id,
             call=self._facts,
             state=state,
             ended_at=ended_at,
@@ -307,7 +299,7 @@ class Call:
             complete = incoming.complete
             missing += incoming.missing
         if incoming is not None and incoming.body is not None:
-            masked = recorder.mask(incoming.body, attempt.content_type, f"{attempt.path}.response_body")
+            masked = recorder.mask(incoming.body, attempt.content_type, f"attempts[{attempt.number - 1}].response_body")
             attempt.masked_body = masked.body
             missing += masked.missing
             redactions += masked.redactions
@@ -316,10 +308,11 @@ class Call:
                 complete, state = True, None
             if not complete:
                 missing.append(f"{attempt.path}.response_body: {_cut(error, state)} after {len(incoming.body):,} bytes")
-        self._note(redactions, missing)
+        self._redactions += redactions
+        self._missing += missing
         self._held = AttemptEntry(
-            trace_id=self._span.trace_id,
-            span_id=self._span.span_id,
+            trace_id=self.span.trace_id,
+            span_id=self.span.span_id,
             number=attempt.number,
             status=attempt.status,
             ended_at=attempt.ended_at,
@@ -329,7 +322,7 @@ class Call:
             error=recorder.mask_error(error) if error is not None else None,
             redactions=redactions,
             missing=missing,
-            format=self._route.format,
+            format=self.format,
             body=attempt.masked_body,
         )
         if self._scoped and not (complete and attempt.is_good):
@@ -339,10 +332,26 @@ class Call:
 
     def show_attempt(self, attempt: Attempt, error: BaseException | None = None) -> None:
         """Puts the attempt's event on the span, once."""
-        if not attempt.shown:
-            attempt.shown = True
-            with _SPAN:
-                self._span.add_attempt(attempt.number, attempt.started_at, attempt.event_attributes(error))
+        if attempt.shown:
+            return
+        attempt.shown = True
+        try:
+            self.span.add_attempt(attempt.number, attempt.started_at, attempt.event_attributes(error))
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _SPAN.took(fault)
+
+
+#: Stands for this process; a forked child has one of its own.
+_process = object()
+
+
+def _after_fork_in_child() -> None:
+    global _process  # noqa: PLW0603 - once a process
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _cut(error: BaseException | None, state: State | None) -> str:

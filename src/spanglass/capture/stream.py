@@ -58,7 +58,7 @@ class StreamCopy:
 
     def add(self, chunk: bytes) -> None:
         """One chunk went by."""
-        if not self._first_at:
+        if not self._size:
             self._first_at = time.time_ns()
         self._size += len(chunk)
         if self._size <= self._bound:

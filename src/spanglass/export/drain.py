@@ -79,11 +79,12 @@ class Drain:
         self._starting = threading.Lock()
         self._start_at = 0.0
         self._thread: threading.Thread | None = None
-        self._awake = False  # the thread runs, and will look at the journal before it sleeps for long
+        #: The thread runs, and will look at the journal before it sleeps for long.
+        self.awake = False
 
     def start_soon(self) -> None:
-        """Sees to it that what was just appended is moved before long; next to free while the thread is awake."""
-        if not self._awake:
+        """Sees to it that what was just appended is moved before long; needless while the thread is `awake`."""
+        if not self.awake:
             self._wake()
 
     def call_soon(self, work: Work) -> None:
@@ -125,7 +126,7 @@ class Drain:
         if self._thread is None:
             self._start()
         else:
-            self._awake = True
+            self.awake = True
             self._queue.put(None)
 
     def _start(self) -> None:
@@ -137,11 +138,11 @@ class Drain:
                 self._thread = threading.Thread(
                     target=self._run, args=(self._queue,), name="spanglass-drain", daemon=True
                 )
-                self._awake = True
+                self.awake = True
                 self._thread.start()
         except RuntimeError:  # the interpreter is shutting down, or the machine gives no more threads
             first, self._start_at = not self._start_at, time.monotonic() + _START_AGAIN_S
-            self._thread, self._awake = None, False
+            self._thread, self.awake = None, False
             if first:
                 _LOG.warning(
                     "spanglass: no thread can be started now, so calls stay in the journal in %s; the next spanglass "
@@ -160,7 +161,7 @@ class Drain:
     def _retire(self) -> None:
         """From here on, new work starts a new thread."""
         if self._thread is threading.current_thread():
-            self._thread, self._awake = None, False
+            self._thread, self.awake = None, False
 
     def _loop(self, queue: Queue, outlet: _Outlet) -> None:
         due = time.monotonic() + self._interval_s
@@ -172,7 +173,7 @@ class Drain:
                 item, due = None, 0.0
             else:
                 if asleep:
-                    self._awake = True
+                    self.awake = True
                     due = time.monotonic() + self._interval_s
             if isinstance(item, _Request):
                 self._do_chore()
@@ -199,10 +200,10 @@ class Drain:
     def _falls_asleep(self) -> bool:
         """Whether there is nothing to do. Looks again after saying so: an append in between has seen it, or is seen."""
         if not self._journal.pending_bytes:
-            self._awake = False
+            self.awake = False
             if not self._journal.pending_bytes:
                 return True
-            self._awake = True
+            self.awake = True
         return False
 
     def after_fork_in_child(self) -> None:

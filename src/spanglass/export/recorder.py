@@ -58,22 +58,28 @@ class Recorder:
         if over > 0:
             body = body[: self._max_body_bytes]
             missing = (f"{what}: the last {over:,} bytes are over SPANGLASS_MAX_BODY_BYTES={self._max_body_bytes}",)
-        with _MASK:
+        try:
             masked, redactions = self._redactor.body(body, content_type)
-            return Masked(masked, redactions, missing)
-        return Masked(None, 1, (f"{what}: {len(body):,} bytes dropped, because masking them failed",))
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _MASK.took(fault)
+            return Masked(None, 1, (f"{what}: {len(body):,} bytes dropped, because masking them failed",))
+        return Masked(masked, redactions, missing)
 
     def mask_headers(self, headers: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], int]:
         """Headers as they may be kept, and how many values were masked; none where masking failed."""
-        with _MASK:
+        try:
             return self._redactor.headers(headers)
-        return [], 1
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _MASK.took(fault)
+            return [], 1
 
     def mask_url(self, url: str) -> tuple[str, int]:
         """A url as it may be kept, and how many values were masked; empty where masking failed."""
-        with _MASK:
+        try:
             return self._redactor.url(url)
-        return "", 1
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _MASK.took(fault)
+            return "", 1
 
     def mask_error(self, error: BaseException) -> ErrorInfo:
         """The qualified class and the masked text of an exception."""
@@ -86,4 +92,5 @@ class Recorder:
     def append(self, *entries: Entry) -> None:
         """Writes ahead, several entries in one piece; the drain takes them to the store."""
         self._journal.append(*entries)
-        self._drain.start_soon()
+        if not self._drain.awake:
+            self._drain.start_soon()

@@ -128,7 +128,7 @@ class Journal:
             return self._drop("disk", why, times=len(entries))
         except (TypeError, ValueError, RecursionError, struct.error) as why:
             if len(entries) > 1:  # each alone: the others are none the worse for it
-                return all([self.append(entry) for entry in entries])
+                return all([self.append(entry) for entry in entries])  # noqa: C419 - each is to be tried
             return self._drop("unreadable", why)
 
     def drain(self, put_many: PutMany) -> int:
@@ -229,7 +229,7 @@ class Journal:
         if any(one is not other for one, other in zip(smaller, entries, strict=True)):
             return self._squeeze(smaller)
         if len(entries) > 1:
-            return all([self._squeeze((entry,)) for entry in entries])
+            return all([self._squeeze((entry,)) for entry in entries])  # noqa: C419 - each is to be tried
         return self._drop("full")
 
     def _write(self, entries: tuple[Entry, ...], seed: int, pieces: list[bytes], size: int) -> None:

@@ -111,7 +111,7 @@ class Place:
 
 def current_place(context: Context | None = None) -> Place | None:
     """Where the program is in this context (unset: the current one), or None outside any workflow and step."""
-    return cast("Place | None", otel_context.get_value(_KEY, context))
+    return cast("Place | None", (otel_context.get_current() if context is None else context).get(_KEY))
 
 
 def context_at(place: Place, context: Context | None = None) -> Context:

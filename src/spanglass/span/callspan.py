@@ -45,24 +45,36 @@ class Question(Protocol):
     """What a span says of a request, once it is read; `spanglass.wire.base.RequestView` is one."""
 
     @property
-    def messages(self) -> Sequence[ChatMessage]: ...
+    def messages(self) -> Sequence[ChatMessage]:
+        """What the model was given."""
+
     @property
-    def options(self) -> dict[str, Any]: ...
+    def options(self) -> dict[str, Any]:
+        """The other keys of the body."""
 
 
 class Answer(Protocol):
     """What a span says of an answer, once it is read; `spanglass.wire.base.ResponseView` is one."""
 
     @property
-    def output(self) -> Sequence[ChatMessage]: ...
+    def output(self) -> Sequence[ChatMessage]:
+        """One message a choice."""
+
     @property
-    def response_model(self) -> str | None: ...
+    def response_model(self) -> str | None:
+        """The model that answered."""
+
     @property
-    def response_id(self) -> str | None: ...
+    def response_id(self) -> str | None:
+        """The provider's id of the answer."""
+
     @property
-    def finish_reasons(self) -> Sequence[str]: ...
+    def finish_reasons(self) -> Sequence[str]:
+        """Why each choice ended."""
+
     @property
-    def usage(self) -> Usage: ...
+    def usage(self) -> Usage:
+        """The token counts that the provider reported."""
 
 
 class Ending(NamedTuple):
@@ -109,7 +121,7 @@ class CallSpan:
         self._question: Callable[[], Question] | None = None
         self._described = False
         current = trace.get_current_span(context)
-        self.adopted = is_adoptable(current)
+        self.adopted = current is not trace.INVALID_SPAN and is_adoptable(current)
         span = current if self.adopted else _begin(tracer, name, started_at, attributes, context)
         self.span: Span = span
         self.name, self.started_at = name, started_at

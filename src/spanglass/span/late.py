@@ -14,7 +14,6 @@ import os
 import threading
 import weakref
 from collections import deque
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from opentelemetry.attributes import BoundedAttributes
@@ -134,57 +133,12 @@ _events_class: Any = None
 
 
 def _late_events() -> Any:
-    """`LateEvents`, made when the SDK is there: with the API alone there is no span to say anything."""
-    global _events_class  # noqa: PLW0603 - made once
-    if _events_class is not None:
-        return _events_class
-    from opentelemetry.sdk.trace import Event as SdkEvent
-    from opentelemetry.sdk.util import BoundedList
+    """`LateEvents`, once the SDK is there: with the API alone there is no span to say anything."""
+    global _events_class  # noqa: PLW0603 - fetched once
+    if _events_class is None:
+        from spanglass.span.late_events import LateEvents
 
-    class LateEvents(BoundedList[Any]):
-        """What the events of an SDK's span become: reading them makes the span say what waits."""
-
-        late: Late | None
-        _lock: Any
-
-        @property
-        def _dq(self) -> deque[Any]:
-            late = self.late
-            if late is not None:
-                late.say()
-            return self.__dict__["_dq"]  # type: ignore[no-any-return]
-
-        @property
-        def silent(self) -> bool:
-            """Nothing has been said by now; asking is no look."""
-            return not self.__dict__["_dq"]
-
-        @property
-        def said(self) -> list[Any]:
-            """What has been said by now; reading it is no look."""
-            return list(self.__dict__["_dq"])
-
-        def append(self, item: Any) -> None:
-            """Somebody else adds an event, which is no look."""
-            with self._lock:
-                self._append(item)
-
-        def put(self, events: Sequence[tuple[str, Mapping[str, Any], int]]) -> None:
-            """Adds ours, all by time; beyond the bound the oldest are dropped, as the SDK does."""
-            made = [SdkEvent(*event) for event in events]
-            said = self.__dict__["_dq"]
-            merged = sorted([*made, *said], key=attrgetter("timestamp"))
-            said.clear()
-            for event in merged:
-                self._append(event)
-
-        def _append(self, item: Any) -> None:
-            said = self.__dict__["_dq"]
-            if said.maxlen is not None and len(said) == said.maxlen:
-                self.dropped += 1
-            said.append(item)
-
-    _events_class = LateEvents
+        _events_class = LateEvents
     return _events_class
 
 

@@ -33,7 +33,9 @@ def late_on(span: Span, mask_all: MaskAll) -> Late | None:
         if limits is None or type(getattr(span, "_attributes", None)) is not BoundedAttributes or _limit(limits):
             return None
         _unlimited = limits
-    return Late(span, mask_all)
+    # Two calls may adopt one span: an instrumentation that sees the logical call, where we only see its attempts.
+    late: Late | None = getattr(span._attributes, "late", None)  # type: ignore[attr-defined]  # noqa: SLF001
+    return Late(span, mask_all) if late is None else late
 
 
 _unlimited: Any = object()

@@ -1,4 +1,4 @@
-"""What a look at a body's bytes tells before, or without, reading it whole: all that a call needs while it is under way.
+"""What a look at a body's bytes tells without reading it whole: all that a call needs while it is under way.
 
 Invariant: a glance never says more than the whole reading would (`spanglass.wire.read`): where it is not sure, it says
 so, and the caller reads.
@@ -54,11 +54,13 @@ def read_head(format: str, body: bytes) -> Head:  # noqa: A002 - the word of the
 
 def may_tell_error(body: bytes, content_type: str) -> bool:
     """Whether an answer with a good status may report an error all the same; False means that it does not."""
+    if "amazon.eventstream" in content_type:
+        return True
+    if b"error" not in body:
+        return False
     if b'"error"' in body and _ERROR.search(body) is not None:
         return True
-    if "json" in content_type:
-        return False
-    return "amazon.eventstream" in content_type or any(mark in body for mark in _ERROR_EVENTS)
+    return "json" not in content_type and any(mark in body for mark in _ERROR_EVENTS)
 
 
 def has_last_event(body: bytes) -> bool:

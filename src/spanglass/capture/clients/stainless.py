@@ -35,8 +35,10 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
 
     def request(wrapped: Any, client: Any, args: Any, kwargs: Any) -> Any:
         scope = None
-        with _OPEN:
+        try:
             scope = _open(package, client, args, kwargs)
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _OPEN.took(fault)
         if scope is None:
             return wrapped(*args, **kwargs)
         try:
@@ -49,8 +51,10 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
 
     async def async_request(wrapped: Any, client: Any, args: Any, kwargs: Any) -> Any:
         scope = None
-        with _OPEN:
+        try:
             scope = _open(package, client, args, kwargs)
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _OPEN.took(fault)
         if scope is None:
             return await wrapped(*args, **kwargs)
         try:
@@ -89,10 +93,14 @@ def _fail(scope: Scope, error: BaseException) -> None:
 
 def _return(scope: Scope) -> None:
     scope.over = True
-    with _LEAVE:
+    try:
         scope.leave()
-    with _RETURN:
+    except Exception as fault:  # noqa: BLE001 - the boundary
+        _LEAVE.took(fault)
+    try:
         scope.returned()
+    except Exception as fault:  # noqa: BLE001 - the boundary
+        _RETURN.took(fault)
 
 
 def _unsent(client: Any, options: Any, scope: Scope) -> Call | None:

@@ -100,8 +100,10 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
 
     def send(wrapped: Any, _client: Any, args: Any, kwargs: Any) -> Any:
         watched = None
-        with _BEGIN:
+        try:
             watched = watch(args[0] if args else kwargs["request"])
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _BEGIN.took(fault)
         if watched is None:
             return wrapped(*args, **kwargs)
         try:
@@ -114,8 +116,10 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
 
     async def async_send(wrapped: Any, _client: Any, args: Any, kwargs: Any) -> Any:
         watched = None
-        with _BEGIN:
+        try:
             watched = watch(args[0] if args else kwargs["request"])
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _BEGIN.took(fault)
         if watched is None:
             return await wrapped(*args, **kwargs)
         try:
@@ -140,10 +144,14 @@ def _fail(watched: Watched, error: BaseException) -> None:
 
 
 def _answer(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy, Any], Any]) -> None:
-    with _LEAVE:
+    try:
         watched.leave()
-    with _ANSWER:
+    except Exception as fault:  # noqa: BLE001 - the boundary
+        _LEAVE.took(fault)
+    try:
         receive(watched, response, tee)
+    except Exception as fault:  # noqa: BLE001 - the boundary
+        _ANSWER.took(fault)
 
 
 def _outgoing(request: Any) -> Outgoing:

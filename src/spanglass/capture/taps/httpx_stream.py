@@ -70,8 +70,10 @@ class _SyncChunks:
             with _END:
                 self._copy.broke(error)
             raise
-        with _CHUNK:
+        try:
             self._add(chunk)
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _CHUNK.took(fault)
         return chunk
 
 
@@ -105,8 +107,10 @@ class _AsyncChunks:
             with _END:
                 self._copy.broke(error)
             raise
-        with _CHUNK:
+        try:
             self._add(chunk)
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _CHUNK.took(fault)
         return chunk
 
     async def asend(self, value: Any) -> bytes:
