@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from spanglass.capture.attempt import Attempt
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
-from spanglass.listener import LISTENER
+from spanglass.listener import current_listener
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
 from spanglass.place import current_place
 from spanglass.span.callspan import CallSpan, Ending
@@ -94,7 +94,7 @@ class Call:
         self.span = self._begin_span(started_at, server, place, context)
         self._facts = self._call_facts(started_at, place)
         session.open_calls[id(self)] = self
-        listener = LISTENER.get()
+        listener = current_listener(context)
         if listener is not None:
             listener.call_began(self.span.span_id, self.span.name)
 
