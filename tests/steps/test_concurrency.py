@@ -7,14 +7,19 @@ import contextvars
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import context as otel_context
+from opentelemetry import trace
 
 from spanglass import ErrorContext, current_context, error_context, format_trace
 from spanglass.steps.trail import HEAD, TAIL
 from spanglass.timeline import MARKER
 from steps.trace_text import lines_of, notes_of
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
 
 
 def current() -> ErrorContext:
@@ -95,6 +100,32 @@ def test_a_thread_joins_the_context_of_its_starter_by_naming_it_or_with_the_star
         "[ms] named | duration: ms | steps: 0",
         "[ms] carried | duration: ms | steps: 0",
     ]
+
+
+def test_a_thread_that_opentelemetrys_context_is_carried_to_is_in_the_context_too() -> None:
+    def work(carried: Context) -> ErrorContext | None:
+        token = otel_context.attach(carried)
+        try:
+            return current_context()
+        finally:
+            otel_context.detach(token)
+
+    with error_context("outer") as outer, outer.measure("step"), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work, otel_context.get_current()).result(20) is outer
+        assert pool.submit(current_context).result(20) is None
+
+
+def test_what_others_put_into_the_context_in_the_meantime_stays_there() -> None:
+    theirs = trace.NonRecordingSpan(trace.SpanContext(1, 2, is_remote=False))
+    with error_context("outer"), error_context("inner"), trace.use_span(theirs):
+        before = otel_context.attach(otel_context.set_value("host", "theirs"))
+        inner = current()
+        inner.__exit__(None, None, None)
+        assert (current().operation, otel_context.get_value("host")) == ("outer", "theirs")
+        assert trace.get_current_span() is theirs
+        inner.__enter__()
+        otel_context.detach(before)
+    assert current_context() is None
 
 
 async def test_tasks_have_contexts_of_their_own() -> None:

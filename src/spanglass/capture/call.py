@@ -17,7 +17,7 @@ from spanglass.capture.attempt import Attempt
 from spanglass.capture.surroundings import call_begun, taken_over, upstream_entries
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
-from spanglass.listener import LISTENER
+from spanglass.listener import current_listener
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
 from spanglass.place import current_place
 from spanglass.span.callspan import CallSpan, Ending
@@ -98,7 +98,7 @@ class Call:
         if place is not None:
             call_begun(place, self.span, route.operation)
         session.open_calls[id(self)] = self
-        listener = LISTENER.get()
+        listener = current_listener(context)
         if listener is not None:
             listener.call_began(self.span.span_id, self.span.name)
 

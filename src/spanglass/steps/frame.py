@@ -1,7 +1,8 @@
 """Which context, and which measured step of it, the program is in here.
 
-Invariant: entering and leaving never disturbs what another thread or task is in; a frame that is left elsewhere than it
-was entered (an async generator may do that) leaves that place as it is. No token is held across a yield of the host's.
+Invariant: entering and leaving never disturbs what another thread or task is in. Where a frame is left is not always
+where it was entered (an async generator may do that), and not always in the order of entering: what others put into the
+context since then stays. No token is held across a yield of the host's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from spanglass.guard import Boundary
-from spanglass.listener import LISTENER
+from spanglass.listener import LISTENER, current_listener
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -26,19 +27,25 @@ _CALL = Boundary("steps.call")
 
 
 class Frame:
-    """The program is in ``context``, and in its step ``measured`` if that is not None."""
+    """The program is in ``context``, and in its step ``measured`` if that is not None.
 
-    __slots__ = ("_spans", "context", "measured", "outer")
+    Args:
+        context: which context.
+        measured: which of its steps.
+        span: the current one from here on; None leaves the one that is.
+        outside: OpenTelemetry's context, in which it is entered.
+    """
 
-    def __init__(self, context: ErrorContext, measured: Measured | None, span: Span | None) -> None:
+    __slots__ = ("_outside", "_span", "context", "inside", "measured", "outer")
+
+    def __init__(self, context: ErrorContext, measured: Measured | None, span: Span | None, outside: Context) -> None:
         self.context = context
         self.measured = measured
-        self.outer: Listener | None = LISTENER.get()
-        self._spans: tuple[Context, Context] | None = None
-        if span is not None:
-            outside = otel_context.get_current()
-            self._spans = (trace.set_span_in_context(span, outside), outside)
-            otel_context.attach(self._spans[0])
+        self.outer: Listener | None = current_listener(outside)
+        self._span = span
+        self._outside = outside
+        within = outside if span is None else trace.set_span_in_context(span, outside)
+        self.inside = otel_context.set_value(LISTENER, self, within)
 
     def call_began(self, span_id: str, name: str) -> None:
         """A call to a model began here: the step that it is in names it, or else the context."""
@@ -47,16 +54,18 @@ class Frame:
 
     def leave(self) -> None:
         """The program goes on outside of it."""
-        LISTENER.set(self.outer)
-        if self._spans is not None and otel_context.get_current() is self._spans[0]:
-            otel_context.attach(self._spans[1])  # not detached: a token is of no use in another task than its own
+        current = otel_context.get_current()
+        after = self._outside
+        if current is not self.inside:  # others entered something since, and have not left it yet
+            after = otel_context.set_value(LISTENER, self.outer, current)
+            if self._span is not None and trace.get_current_span(current) is self._span:
+                after = trace.set_span_in_context(trace.get_current_span(self._outside), after)
+        otel_context.attach(after)
 
 
-def enter(context: ErrorContext, measured: Measured | None = None, span: Span | None = None) -> Frame:
+def enter(context: ErrorContext, measured: Measured | None = None, span: Span | None = None) -> None:
     """From here on the program is in the context, with ``span`` as the current one if it is not None."""
-    frame = Frame(context, measured, span)
-    LISTENER.set(frame)
-    return frame
+    otel_context.attach(Frame(context, measured, span, otel_context.get_current()).inside)
 
 
 def leave(context: ErrorContext, measured: Measured | None = None) -> None:
@@ -70,7 +79,7 @@ def leave(context: ErrorContext, measured: Measured | None = None) -> None:
 def frames() -> list[Frame]:
     """All that the program is in, the innermost first."""
     found: list[Frame] = []
-    frame = LISTENER.get()
+    frame = current_listener(otel_context.get_current())
     while isinstance(frame, Frame):
         found.append(frame)
         frame = frame.outer
@@ -86,5 +95,5 @@ def current_context() -> ErrorContext | None:
         ...     current_context() is context
         True
     """
-    frame = LISTENER.get()
+    frame = current_listener(otel_context.get_current())
     return frame.context if isinstance(frame, Frame) else None
