@@ -86,7 +86,7 @@ def test_what_cannot_be_answered_is_refused_in_words(served: Sidecar, path: str,
 
 def test_only_reading_is_allowed(served: Sidecar) -> None:
     answer = served.http.delete(f"{served.address.viewer}/api/spans/{SPAN}")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status_code, sorted(answer.headers["allow"].split(", "))) == (405, ["GET", "HEAD"])
 
 
 def test_a_trace_and_a_workflow_list_their_calls_by_start(served: Sidecar) -> None:
@@ -112,7 +112,7 @@ def test_a_step_gives_its_most_recent_call(served: Sidecar) -> None:
         ("text=Sun.", [SECOND_CALL]),
         ("workflow_id=nightly%2Freport&step_name=draft", [SECOND_CALL, FIRST]),
         (f"trace_id={'b' * 32}", [FAILED]),
-        ("model=gpt-4o-2024", []),
+        ("model=gpt-4o-2024", [SECOND_CALL, FIRST]),
         ("model=gpt-4o&provider=openai", [FAILED, SECOND_CALL, FIRST]),
         ("since=2026-09-21T14:13:30Z&until=2026-09-21T14:13:40", [SECOND_CALL]),
         ("until=2026-09-21T16:13:21%2B02:00", [FIRST]),

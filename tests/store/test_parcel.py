@@ -19,7 +19,7 @@ from spanglass.model.entry import (
     StepEntry,
     UpstreamEntry,
 )
-from spanglass.model.record import ErrorInfo, Usage
+from spanglass.model.record import ErrorInfo
 from spanglass.model.step import Step
 from spanglass.store.merge import part_of
 from spanglass.store.parcel import CHUNK_BYTES, pack, read_header, unpack
@@ -34,7 +34,7 @@ ENTRIES: list[Entry] = [
     request(None),
     request(b""),
     AttemptEntry(TRACE, SPAN, 2, 200, T0, complete=True, headers=[("a", "b")], body=b"\x00\xff", missing=["x"]),
-    OutcomeEntry(TRACE, SPAN, facts(), "error", T0, ErrorInfo("E", "m"), usage=Usage(1, 2), finish_reasons=["stop"]),
+    OutcomeEntry(TRACE, SPAN, facts(), "error", T0, ErrorInfo("E", "m")),
     EnvelopeEntry(TRACE, SPAN, None, "n", "s", "c", 1, 2, b"{}", 7, 1, ["m"]),
     UpstreamEntry(TRACE, SPAN, body=b'"upstream"'),
     StepEntry(TRACE, SPAN, 3, Step("parse", {"a": [1, None]}, T0, 5)),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import zstandard
@@ -149,7 +149,7 @@ def _entry(kind: str, header: bytes, *, body: bytes | None = None, missing: str 
         told = msgspec.json.decode(header, type=dict[str, Any])
         told |= {} if body is None else {"body": body}
         told |= {} if missing is None else {"missing": [*told.get("missing", ()), missing]}
-        return cast("Entry", msgspec.convert(told, ENTRY_TYPES[kind]))
+        return msgspec.convert(told, ENTRY_TYPES[kind])
     except (msgspec.MsgspecError, TypeError) as why:
         message = f"not the header of an entry of kind {kind!r}: {why}"
         raise ValueError(message) from why
