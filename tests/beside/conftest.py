@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from beside.vendor import interpreter
 from fake_provider import FakeProvider
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def provider() -> Iterator[FakeProvider]:
-    """A provider without script and exchanges."""
+    """A provider without script and exchanges, for a test that is not skipped."""
+    interpreter()
     with FakeProvider() as running:
         yield running

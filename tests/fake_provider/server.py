@@ -93,11 +93,13 @@ class FakeProvider:
         self._listener = socket.create_server(("127.0.0.1", port), backlog=512)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self._serving = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fake-provider", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._serving.wait(10)  # else one that is left at once would leave its sockets open
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -144,6 +146,7 @@ class FakeProvider:
         server = self._loop.run_until_complete(
             asyncio.start_server(self._connect, sock=self._listener, limit=_READ_LIMIT)
         )
+        self._serving.set()
         try:
             self._loop.run_forever()
         finally:

@@ -186,5 +186,6 @@ def _place(path: str, record: Record, links: Links) -> str:
         return f"{links.span(record, 'attempts')}#attempt-{record.attempts[int(index)].number}"
     if head in ("steps", "upstream_context"):
         return links.span(record, "steps" if head == "steps" else "upstream")
-    anchors = {"messages": f"#message-{index}", "output": f"#answer-{index}", "tools": "#tools"}
-    return anchors.get(head, "#options" if head.startswith("options") else "#top")
+    if head in ("messages", "output") and index.isdecimal():
+        return f"#message-{int(index) + (len(record.messages) if head == 'output' else 0)}"
+    return "#tools" if head == "tools" else "#options" if head.startswith("options") else "#top"
