@@ -88,14 +88,33 @@ def demo() -> str:
     return "```text\n" + "\n".join(line.rstrip() for line in shown.splitlines()) + "\n```"
 
 
+def patent_workflow() -> str:
+    """What the example of a workflow prints, beside the server that plays its model."""
+    return f"```text\n{_example('patent_workflow.py').strip()}\n```"
+
+
+def dataset() -> str:
+    """What the example of a dataset prints."""
+    with tempfile.TemporaryDirectory() as made:
+        return f"```text\n{_example('dataset.py', made).strip()}\n```"
+
+
 def failing_agent() -> str:
     """How the agent whose tool fails ends, without the lines that say where on this machine."""
-    text = _failure("failing_agent.py").partition("ConnectionError: ")
-    return f"```text\nTraceback (most recent call last):\n  …\n{text[1]}{text[2].strip()}\n```"
+    text = _run("failing_agent.py", launcher=("-m", "spanglass", "run", "--", sys.executable)).stderr
+    _, error, rest = text.partition("ConnectionError: ")
+    return f"```text\nTraceback (most recent call last):\n  …\n{error}{rest.strip()}\n```"
 
 
-def _failure(name: str) -> str:
-    """What a program of examples/ that fails writes to standard error, run beside the server that plays its model."""
+def _example(name: str, *arguments: str) -> str:
+    """What a program of examples/ prints, with a state directory and a provider of its own."""
+    done = _run(name, *arguments)
+    done.check_returncode()
+    return done.stdout
+
+
+def _run(name: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """A program of examples/, run beside the server that plays its model."""
     with (
         tempfile.TemporaryDirectory() as away,
         subprocess.Popen(
@@ -105,19 +124,20 @@ def _failure(name: str) -> str:
         try:
             url = server.stdout.readline().strip() if server.stdout else ""
             environ = os.environ | {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none", "SPANGLASS_STATE_DIR": away}
-            command = [sys.executable, "-m", "spanglass", "run", "--", sys.executable, f"examples/{name}"]
-            done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+            command = [sys.executable, *launcher, f"examples/{name}", *arguments]
+            return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
         finally:
             server.kill()
-    return done.stderr
 
 
 GENERATED: dict[str, Callable[[], str]] = {
     "api": api,
     "commands": commands,
+    "dataset": dataset,
     "demo": demo,
     "exit-codes": exit_codes,
     "failing-agent": failing_agent,
+    "patent-workflow": patent_workflow,
     "settings": settings_table,
 }
 

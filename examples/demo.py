@@ -1,13 +1,15 @@
 """What `make demo` runs: an unchanged agent under spanglass, and then what its model saw.
 
 With ``OPENAI_API_KEY`` set and ``DEMO_LIVE=1`` the agent asks the real API; otherwise a small server on loopback plays
-the model (`provider.py`). All it writes goes to one directory, which is emptied at the start.
+the model (`provider.py`). All it writes goes to one directory, which is emptied at the start. In a terminal it ends
+with the address of the trace's page in the viewer, served until Ctrl-C; in a pipe it ends by itself.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +45,8 @@ def main() -> None:
         f"\nThe others:\n  export SPANGLASS_STATE_DIR={STATE_DIR}\n  {SPANGLASS} ls\n"
         + "".join(f"  {SPANGLASS} show {call['span_id']}\n" for call in calls if call is not last)
     )
+    if sys.stdout.isatty():
+        serve(environ, last["trace_id"])
 
 
 def show(environ: dict[str, str], title: str, *command: str) -> None:
@@ -57,6 +61,20 @@ def listed(environ: dict[str, str]) -> list[dict[str, str]]:
     done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)  # noqa: S603 - the line above
     calls: list[dict[str, str]] = json.loads(done.stdout)
     return calls
+
+
+def serve(environ: dict[str, str], trace_id: str) -> None:
+    """Serves the viewer until Ctrl-C, and says where the trace is in it."""
+    command = [SPANGLASS, "serve", "--port", "0", "--otlp-port", "0"]
+    server = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)  # noqa: S603 - the line above
+    try:
+        address = re.search(r"http://[\d.:]+", server.stdout.readline() if server.stdout else "")
+        if address:
+            print(f"In a browser, until Ctrl-C:\n  {address[0]}/traces/{trace_id}", flush=True)
+        server.wait()
+    except KeyboardInterrupt:  # the server has it from the terminal too
+        print()
+        server.wait()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 Enabled: TypeAlias = Literal["true", "workflows", "false"]
 SpanContent: TypeAlias = Literal["preview", "full", "none"]
+Spans: TypeAlias = Literal["adopt", "own", "none"]
 
 PREFIX = "SPANGLASS_"
+#: Variables of that name that are no settings: the tests' and collector-config.yaml's.
+OTHERS = frozenset({f"{PREFIX}RECORDINGS", f"{PREFIX}OTLP_ENDPOINT"})
 GiB = 1 << 30
 MiB = 1 << 20
 
@@ -76,12 +79,14 @@ class Settings:
     store: str = ""
     state_dir: Path = Path()
     span_content: SpanContent = "preview"
+    spans: Spans = "adopt"
     capture_urls: tuple[CaptureUrl, ...] = ()
     redact_keys: tuple[str, ...] = ()
     redact_patterns: tuple[str, ...] = ()
     journal_max_bytes: int = GiB
     max_body_bytes: int = 64 * MiB
     retention: Retention = NO_RETENTION
+    server_token: str = field(default="", repr=False)
     problems: tuple[str, ...] = ()
 
     @classmethod
@@ -312,6 +317,14 @@ OPTIONS: tuple[Option, ...] = (
         "how much of the messages goes on the span: bounded valid JSON, everything, nothing",
     ),
     Option(
+        "spans",
+        _choice("adopt", "own", "none"),
+        "`adopt`, `own`, `none`",
+        "adopt",
+        "which span a call has: another instrumentation's where there is one, else its own; always its own; none of "
+        "ours, and the record is kept all the same",
+    ),
+    Option(
         "capture_urls",
         _parse_capture_urls,
         "comma list of url patterns",
@@ -335,6 +348,7 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "pruned while draining, such as `7d`, `10GB` or `7d,10GB`",
     ),
+    Option("server_token", str, "16 characters or more", "", "what requests to `spanglass serve` have to bring"),
 )
 
 
@@ -379,7 +393,7 @@ def _complete(settings: Settings, environ: Mapping[str, str]) -> Settings:
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:
-    known = {option.variable for option in OPTIONS} | {f"{PREFIX}RECORDINGS"}
+    known = {option.variable for option in OPTIONS} | OTHERS
     return [
         f"{name} is not a setting of spanglass and is ignored; the settings are {', '.join(sorted(known))}"
         for name in sorted(environ)

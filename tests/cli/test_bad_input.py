@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from cli.conftest import Ended
     from spanglass.settings import Settings
 
-READING = (["ls"], ["show"], ["show", SPAN], ["trace"], ["trace", TRACE])
+READING = (
+    ["ls"],
+    ["show"],
+    ["show", SPAN],
+    ["trace"],
+    ["trace", TRACE],
+    ["diff", SPAN],
+    ["transit"],
+    ["grep", "weather"],
+    ["prune", "--older-than", "7d"],
+)
 
 
 def database(settings: Settings) -> Path:
@@ -38,7 +48,7 @@ def assert_says(ended: Ended, code: int, *words: str) -> None:
     assert [word for word in words if word not in ended.err] == []
 
 
-@pytest.mark.parametrize("name", ["show", "trace"])
+@pytest.mark.parametrize("name", ["show", "trace", "diff", "transit"])
 @pytest.mark.parametrize(
     ("ref", "code", "words"),
     [

@@ -92,22 +92,31 @@ def run_program(
     environ: Mapping[str, str] | None = None,
 ) -> Finished:
     """Runs ``source`` after `OPENING`; it must end within a minute."""
+    command, own = prepare(source, tmp_path, provider, launcher, environ)
+    done = subprocess.run(command, env=own, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    return Finished(done.returncode, done.stdout, done.stderr, Path(own["SPANGLASS_STATE_DIR"]))
+
+
+def prepare(
+    source: str,
+    tmp_path: Path,
+    provider: FakeProvider,
+    launcher: Sequence[str] = INSTRUMENT,
+    environ: Mapping[str, str] | None = None,
+) -> tuple[list[str], dict[str, str]]:
+    """Writes the program; gives the command that runs it, and its environment."""
     script = tmp_path / "app.py"
     script.write_text(OPENING + source, encoding="utf-8")
-    state_dir = tmp_path / "state"
     own = {
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
         "HOME": str(tmp_path),
         "OPENAI_API_KEY": API_KEY,
         "OPENAI_BASE_URL": f"{provider.url}/v1",
-        "SPANGLASS_STATE_DIR": str(state_dir),
+        "SPANGLASS_STATE_DIR": str(tmp_path / "state"),
         **CONSOLE,
         **(environ or {}),
     }
-    done = subprocess.run(
-        [*launcher, str(script)], env=own, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
-    return Finished(done.returncode, done.stdout, done.stderr, Path(own["SPANGLASS_STATE_DIR"]))
+    return [*launcher, str(script)], own
 
 
 def json_objects(text: str) -> Iterator[dict[str, Any]]:

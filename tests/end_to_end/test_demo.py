@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,18 +23,24 @@ pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
+def copy_examples(home: Path) -> None:
+    shutil.copytree(EXAMPLES, home / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def environ(home: Path) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {"PATH": path, "HOME": str(home)}
+
+
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the demo prints, run from a copy so that a demo of the user's stays as it is."""
     home = tmp_path_factory.mktemp("demo")
-    (home / "examples").mkdir()
-    for file in EXAMPLES.glob("*.py"):
-        (home / "examples" / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    copy_examples(home)
     done = subprocess.run(
         [sys.executable, "examples/demo.py"],
         cwd=home,
-        env={"PATH": path, "HOME": str(home)},
+        env=environ(home),
         capture_output=True,
         text=True,
         timeout=90,
@@ -66,6 +74,39 @@ def test_the_demo_shows_the_context_window_and_the_way_to_the_others(shown: str)
     for words in ("You plan journeys", "Oslo to Bergen: 06:25", "11 °C, rain from noon", "Take the 08:25"):
         assert words in window
     assert len(re.findall(r"show [0-9a-f]{16}$", window, re.MULTILINE)) == 2
+
+
+def test_in_a_terminal_the_demo_ends_with_a_page_of_its_trace_until_it_is_interrupted(tmp_path: Path) -> None:
+    copy_examples(tmp_path)
+    terminal, end = os.openpty()
+    command = [sys.executable, "examples/demo.py"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environ(tmp_path), stdin=end, stdout=end, stderr=end, start_new_session=True
+    ) as demo:
+        os.close(end)
+        said = read_until(terminal, rb"until Ctrl-C:\s+http://\S+\s")
+        pages = httpx.get(said.split()[-1])
+        os.killpg(demo.pid, signal.SIGINT)
+        rest = read_until(terminal, rb"\Z.")
+        assert demo.wait(30) == 0
+    os.close(terminal)
+    assert "Traceback" not in rest
+    assert pages.status_code == 200
+    assert pages.text.count("chat gpt-4o-mini") == 3
+
+
+def read_until(terminal: int, pattern: bytes) -> str:
+    """What a terminal shows until the pattern, or until its program ends."""
+    shown = b""
+    while not re.search(pattern, shown):
+        try:
+            piece = os.read(terminal, 65_536)
+        except OSError:  # Linux: the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    return shown.decode()
 
 
 @pytest.fixture

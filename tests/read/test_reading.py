@@ -85,12 +85,12 @@ CONVENTION = {
 
 def test_a_foreign_span_is_read_from_the_messages_in_its_attributes() -> None:
     found = read_envelope(record(), json.dumps({"attributes": CONVENTION}).encode())
-    call = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": 1}'}}
+    call = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q":1}'}}
     assert found.messages == (
         ChatMessage.as_system("Be brief."),
         ChatMessage.as_user([{"type": "text", "text": "Look."}, {"type": "blob", "data": "aGk="}]),
         ChatMessage.as_assistant(reasoning_content="Hm.", tool_calls=[call]),
-        ChatMessage.as_tool('{"n": 2}', tool_call_id="c1"),
+        ChatMessage.as_tool('{"n":2}', tool_call_id="c1"),
     )
     assert (found.output, found.tools) == ((ChatMessage.as_assistant("Two."),), ({"name": "find"},))
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from spanglass.model.message import ChatMessage
 from spanglass.model.record import Record, Usage
 from spanglass.read.tokens import MEDIA_TOKENS
-from spanglass.read.window import compact, format_context_window
+from spanglass.read.window import compact, format_context_window, pieces
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"q": 1}'}}
 TOOL = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
@@ -65,3 +65,8 @@ def test_parts_and_calls_of_unknown_shape_are_shown_as_json() -> None:
 def test_a_long_text_that_is_no_base64_stays_whole() -> None:
     text = "many words " * 100
     assert compact([text]) == f'["{text}"]'
+
+
+def test_a_part_whose_type_is_no_text_is_shown_as_data() -> None:
+    message = ChatMessage.as_user([{"type": ["image"]}, {"type": {}, "text": "said"}])
+    assert list(pieces(message)) == [("data", '{"type": ["image"]}'), ("text", "said")]

@@ -47,6 +47,11 @@ REQUEST_HEADERS = [
 ANSWER = AnswerFacts("gpt-4o-2024-08-06", "chatcmpl-1", ["stop"], Usage(input_tokens=10, output_tokens=5))
 
 
+def noise(size: int, *, seed: int = 1) -> bytes:
+    """Bytes that nothing compresses, the same each time."""
+    return random.Random(seed).randbytes(size)  # noqa: S311 - no secret
+
+
 def facts(**values: Any) -> CallFacts:
     told: dict[str, Any] = {
         "name": "chat gpt-4o",
@@ -91,6 +96,13 @@ def envelope(
 
 def step(index: int, **data: object) -> StepEntry:
     return StepEntry(TRACE, SPAN, index, Step(f"step-{index}", dict(data), T0 + index, 7))
+
+
+def log_event(number: int, content: str, at: int = 0) -> EnvelopeEntry:
+    """A log event of the span: a message."""
+    told = {"name": "gen_ai.user.message", "attributes": {}, "body": {"content": content}, "time": at}
+    body = json.dumps({"attributes": {}, "events": [told], "status": {}}).encode()
+    return EnvelopeEntry(TRACE, SPAN, None, "", "svc", "lib", T0 + at, T0 + at, body, number, 1)
 
 
 def upstream(value: object) -> UpstreamEntry:

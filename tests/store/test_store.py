@@ -35,6 +35,7 @@ from store.entries import (
     facts,
     full_body,
     full_span,
+    log_event,
     outcome,
     request,
     step,
@@ -133,6 +134,16 @@ def _record_of(url: str, batches: Sequence[Sequence[Entry]]) -> Record:
         return _get(store)
 
 
+@pytest.mark.parametrize("order", [[0, 1], [1, 0], [0, 1, 0]])
+def test_what_went_over_a_wire_outranks_what_was_logged_by_hand_before(store: Store, order: list[int]) -> None:
+    entries = request(b'"a long prompt that was logged by hand"', format="manual"), request(b"{}", format="openai_chat")
+    for number in order:
+        store.put_many([entries[number]])
+    record = _get(store)
+    assert (record.format, record.attempts[0].request_body) == ("openai_chat", b"{}")
+    assert record.attempt_count == 1
+
+
 def test_a_request_without_its_body_is_completed_by_the_next(store: Store) -> None:
     store.put_many([request(None)])
     assert _get(store).attempts[0].request_body is None
@@ -213,6 +224,34 @@ def test_an_envelope_of_any_shape_is_taken(store: Store, body: bytes | None) -> 
     entry = envelope({})
     store.put_many([replace(entry, body=body)])
     assert (_get(store).state, store.envelope(TRACE, SPAN)) == ("done", body)
+
+
+def test_log_events_of_a_span_are_part_of_its_envelope_each_once_in_any_order(store: Store) -> None:
+    entries = [envelope({"gen_ai.system": "openai"}), log_event(7, "first", 1), log_event(5, "second", 2)]
+    for order in (entries[1:], entries, entries[::-1]):
+        for entry in order:
+            store.put_many([entry])
+    joined = json.loads(store.envelope(TRACE, SPAN) or b"")
+    assert joined["attributes"] == {"gen_ai.system": "openai"}
+    assert sorted(told["body"]["content"] for told in joined["events"]) == ["first", "second"]
+    assert (_get(store).name, _get(store).missing, _get(store).redactions) == ("chat", (), 2)
+    assert store.verify().sound
+
+
+def test_log_events_without_their_span_make_a_record_that_says_so(store: Store) -> None:
+    store.put_many([log_event(7, "late", 9), log_event(5, "early", 2)])
+    record = _get(store)
+    assert (record.started_at, record.ended_at, record.service) == (T0 + 2, T0 + 9, "svc")
+    assert record.missing == ("span: only log events of it have arrived, so its name, parent and times are not known",)
+    assert not record.complete
+
+
+def test_what_an_envelope_says_is_missing_or_masked_counts_only_while_no_call_is_known(store: Store) -> None:
+    stub = replace(envelope({"spanglass.ref": "x"}), missing=["payload: only the span"], redactions=3)
+    store.put_many([stub])
+    assert (_get(store).missing, _get(store).redactions) == (("payload: only the span",), 3)
+    store.put_many([request(), attempt(), outcome()])
+    assert (_get(store).missing, _get(store).redactions, _get(store).complete) == ((), 0, True)
 
 
 def test_there_is_no_envelope_where_none_was_exported(store: Store) -> None:

@@ -21,6 +21,7 @@ from spanglass.journal import Journal
 from spanglass.place import DebugSwitch, current_place
 from spanglass.redact import Redactor
 from spanglass.redact.attribute import AttributeMasker
+from spanglass.span.adopt import adoptable_span, note_begun
 from spanglass.span.late import Backlog
 from spanglass.span.preview import LIMIT
 
@@ -107,7 +108,7 @@ class Session:
         with _ENSURE:
             from spanglass.redact.processor import RedactingSpanProcessor, protects
 
-            processor = RedactingSpanProcessor(self.redactor)
+            processor = RedactingSpanProcessor(self.redactor, note_begun)
             provider.add_span_processor(processor)
             self._processors.append((provider, processor))
             self._content_is_safe = protects(provider)
@@ -123,8 +124,8 @@ class Session:
     def watching(self, context: Context | None = None) -> bool:
         """Whether a call made in this context (unset: here and now) is to be captured."""
         context = otel_context.get_current() if context is None else context
-        if context.get(_SUPPRESSED):
-            return False
+        if context.get(_SUPPRESSED) and adoptable_span(trace.get_current_span(context)) is None:
+            return False  # who suppresses further spans within his own span of the call does not mean its payload
         place = current_place(context)
         if self._always:
             return place is None or place.debug is not False

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from spanglass import guard
 from spanglass.settings import OPTIONS, Retention, Settings
+from spanglass.store import without_userinfo
 
 if TYPE_CHECKING:
     import argparse
@@ -44,6 +45,7 @@ _ENTRY_POINTS = {
 _CANARY = b'{"note": "sk-proj-Zx9Qm4Lr7Tn2Vb8Wk5Hc1Yd6Jf3Gs0Pa", "api_key": "canary-value"}'
 _OTLP = ("otlp", "otlp_proto_grpc", "otlp_proto_http")
 _CONNECT_S = 0.5
+_SECRET = frozenset({"server_token"})
 
 
 class Check(NamedTuple):
@@ -159,7 +161,7 @@ def settings_in_force(settings: Settings, args: argparse.Namespace) -> Iterator[
             source = f"--{option.name.replace('_', '-')}"
         else:
             source = option.variable if os.environ.get(option.variable) else "default"
-        yield Check("settings", option.name, "ok", f"{_shown(value)} ({source})")
+        yield Check("settings", option.name, "ok", f"{_without_secrets(option.name, value)} ({source})")
     if settings.enabled == "false":
         told = "off: a program records nothing unless it is started with 'spanglass run' or calls spanglass.install()"
         yield Check("settings", "enabled", "note", told)
@@ -215,6 +217,12 @@ def _endpoint(area: str, exporters: list[str]) -> Iterator[Check]:
 
 def _sdk_is_disabled() -> bool:
     return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def _without_secrets(name: str, value: object) -> str:
+    if name in _SECRET:
+        return "set" if value else "unset"
+    return without_userinfo(_shown(value)) if name == "store" else _shown(value)
 
 
 def _shown(value: object) -> str:

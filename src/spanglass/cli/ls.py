@@ -6,18 +6,17 @@ Invariant: every line ends with a span id that ``spanglass show`` takes; in no t
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
+from spanglass.cli.criteria import add_criteria, criteria
 from spanglass.cli.exits import Exit
-from spanglass.cli.options import at_least_one, common, moment, reader_of
-from spanglass.model.record import State
+from spanglass.cli.options import at_least_one, common, reader_of
 
 if TYPE_CHECKING:
     import argparse
 
     from spanglass.cli.output import Output
     from spanglass.model.record import Summary
-    from spanglass.read.reader import Reader
     from spanglass.read.terminal import Span
 
 _SHORT = 8
@@ -32,12 +31,7 @@ def add_parser(subparsers: Any) -> None:
         description="Lists the recorded calls, newest first.",
     )
     parser.add_argument("--limit", metavar="N", type=at_least_one, default=20, help="at most so many (%(default)s)")
-    parser.add_argument("--since", metavar="WHEN", type=moment, help="begun since: an age (10m, 12h, 7d) or a UTC time")
-    parser.add_argument("--state", choices=get_args(State), help="only calls that ended so")
-    parser.add_argument("--model", metavar="NAME", help="only calls that asked for, or were answered by, this model")
-    parser.add_argument("--workflow", metavar="ID", help="only calls of this workflow")
-    parser.add_argument("--step", metavar="NAME", help="only calls of this workflow step")
-    parser.add_argument("--trace", metavar="TRACE", help="only calls of this trace: its id, or the start of it")
+    add_criteria(parser)
     parser.set_defaults(run=run)
 
 
@@ -45,7 +39,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Lists calls."""
     with reader_of(args, output) as reader:
         try:
-            calls = _find(reader, args)
+            calls = reader.find(**criteria(reader, args), limit=args.limit + 1)
         finally:
             output.note(reader.notes)
     more = len(calls) > args.limit
@@ -60,19 +54,6 @@ def run(args: argparse.Namespace, output: Output) -> int:
         return Exit.OK
     print_calls(calls)
     return Exit.OK
-
-
-def _find(reader: Reader, args: argparse.Namespace) -> list[Summary]:
-    trace_id = reader.trace_id(args.trace) if args.trace else None
-    return reader.find(
-        trace_id=trace_id,
-        workflow_id=args.workflow,
-        step_name=args.step,
-        state=args.state,
-        model=args.model,
-        since=args.since,
-        limit=args.limit + 1,
-    )
 
 
 def print_calls(calls: list[Summary]) -> None:

@@ -6,11 +6,9 @@ Invariant: an argument that cannot work is refused before anything is opened, in
 from __future__ import annotations
 
 import argparse
-import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from spanglass.settings import OPTIONS, Settings, parse_age
+from spanglass.settings import OPTIONS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,18 +60,22 @@ def at_least_one(text: str) -> int:
     raise argparse.ArgumentTypeError(message)
 
 
+def whole_number(text: str) -> int:
+    """A whole number, zero too."""
+    if text.isdecimal():
+        return int(text)
+    message = f"{text!r} is no whole number"
+    raise argparse.ArgumentTypeError(message)
+
+
 def moment(text: str) -> int:
-    """A time in ns since the epoch: an age such as ``10m``, or a date, with or without a time (UTC unless said)."""
+    """A time in ns since the epoch, as `spanglass.read.when` reads it."""
+    from spanglass.read.when import parse_moment
+
     try:
-        return time.time_ns() - int(parse_age(text) * 1e9)
-    except ValueError:
-        pass
-    try:
-        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        return int(when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp() * 1e6) * 1000
-    except (ValueError, OverflowError):
-        message = f"{text!r} is neither an age such as 90s, 10m, 12h or 7d nor a time such as 2026-11-21T04:30"
-        raise argparse.ArgumentTypeError(message) from None
+        return parse_moment(text)
+    except ValueError as why:
+        raise argparse.ArgumentTypeError(str(why)) from None
 
 
 def _setting(name: str) -> Callable[[str], Any]:

@@ -1,7 +1,8 @@
 """What a command writes: its result on stdout, and everything about it on stderr.
 
-Invariant: with ``--json`` stdout is one JSON document or empty, and stderr is empty or one JSON document with
-``error``, ``notes`` or both. JSON keeps letters readable and holds no character that could move a terminal's cursor.
+Invariant: with ``--json`` stdout is one JSON document or empty (of `tail`, which has no end, one document a line), and
+stderr is empty or one JSON document with ``error``, ``notes`` or both. JSON keeps letters readable and holds no
+character that could move a terminal's cursor.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class Output:
     def json(self, value: Any) -> None:
         """Writes the one JSON document of a command."""
         sys.stdout.write(encode(value) + "\n")
+
+    def json_line(self, value: Any) -> None:
+        """Writes one line of JSON, for a command that has no end and so no one document."""
+        sys.stdout.write(harmless(json.dumps(value, ensure_ascii=False, default=str)) + "\n")
 
     def note(self, lines: Iterable[str]) -> None:
         """Says on stderr what the reader should know beside the result; each line once."""
@@ -84,7 +89,11 @@ class _LogTaker(logging.Handler):
 
 def encode(value: Any) -> str:
     """JSON as a person can read it and a terminal can bear it."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return harmless(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def harmless(text: str) -> str:
+    """JSON as a terminal can bear it."""
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

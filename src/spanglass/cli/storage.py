@@ -25,8 +25,12 @@ _OTHERS = 0o077
 
 def store(settings: Settings) -> Iterator[Check]:
     """Whether the store can be read and written, and what is in it."""
-    from spanglass.store import open_store
+    from spanglass.store import open_store, without_userinfo
 
+    name = without_userinfo(settings.store)
+    if name.startswith("otlp+"):
+        yield from _remote(settings.store, name)
+        return
     try:
         opened = open_store(settings.store, read_only=True, create=False)
         try:
@@ -34,17 +38,32 @@ def store(settings: Settings) -> Iterator[Check]:
         finally:
             opened.close()
     except StoreMissing:
-        yield Check("store", settings.store, "note", "not there yet: it is made when the first call is recorded")
+        yield Check("store", name, "note", "not there yet: it is made when the first call is recorded")
         return
     except SpanglassError as why:
-        yield Check("store", settings.store, "wrong", "cannot be read", str(why))
+        yield Check("store", name, "wrong", "cannot be read", str(why))
         return
     since = f", {moment(stats.oldest)} to {moment(stats.newest)}" if stats.oldest and stats.newest else ""
-    yield Check("store", settings.store, "ok", f"{counted(stats.calls, 'call')}, {size(stats.bytes)}{since}")
+    yield Check("store", name, "ok", f"{counted(stats.calls, 'call')}, {size(stats.bytes)}{since}")
     try:
         open_store(settings.store, create=False).close()
     except SpanglassError as why:
         yield Check("store", "writing", "wrong", "cannot be written", str(why))
+
+
+def _remote(url: str, name: str) -> Iterator[Check]:
+    """Whether a store that calls are sent on to takes them."""
+    from spanglass.store.remote import RemoteStore
+
+    store = RemoteStore(url)
+    try:
+        store.check()
+    except SpanglassError as why:
+        yield Check("store", name, "wrong", "takes no calls", str(why))
+    else:
+        yield Check("store", name, "ok", "takes calls; they are read where it keeps them")
+    finally:
+        store.close()
 
 
 def state_directory(settings: Settings) -> Iterator[Check]:

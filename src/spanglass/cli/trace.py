@@ -1,14 +1,13 @@
 """``spanglass trace``: the calls of one trace as a tree.
 
-Invariant: every call of the trace has exactly one line, whatever its parent is: another call, a span that is no call
-and so is not recorded, or (in a damaged trace) a call below itself.
+Invariant: every call of the trace has exactly one line (`spanglass.read.tree`).
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from spanglass.cli.exits import Exit
 from spanglass.cli.ls import unique_prefixes
@@ -18,10 +17,11 @@ from spanglass.model.step import FORMAT, calls_of, error_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from spanglass.cli.output import Output
     from spanglass.model.step import Step
+    from spanglass.read.tree import Line
 
 
 #: Formats of records that are not a call's: another instrumentation's span, and an operation with steps.
@@ -64,47 +64,6 @@ def run(args: argparse.Namespace, output: Output) -> int:
     return Exit.OK
 
 
-class Line(NamedTuple):
-    """A line of the tree: a call, or None for a parent that is no call; ``last`` says which levels end here."""
-
-    call: Summary | None
-    span_id: str
-    last: tuple[bool, ...]
-
-
-def lines(calls: Sequence[Summary]) -> Iterator[Line]:
-    """The tree, top down. Calls below one span that is not recorded stand together below a line for it."""
-    known = {call.span_id for call in calls}
-    below: dict[str | None, list[Summary]] = {}
-    for call in calls:
-        below.setdefault(call.parent_span_id, []).append(call)
-    roots = list(dict.fromkeys(call.parent_span_id for call in calls if call.parent_span_id not in known))
-    seen: set[str] = set()
-    tops: list[Summary | str] = []
-    for root in roots:
-        tops += below[None] if root is None else [root]
-    for index, top in enumerate(tops):
-        yield from _branch(top, below, seen, (index == len(tops) - 1,))
-    for call in calls:
-        if call.span_id not in seen:
-            yield from _branch(call, below, seen, (True,))
-
-
-def _branch(
-    top: Summary | str, below: dict[str | None, list[Summary]], seen: set[str], last: tuple[bool, ...]
-) -> Iterator[Line]:
-    waiting: list[tuple[Summary | str, tuple[bool, ...]]] = [(top, last)]
-    while waiting:
-        node, last = waiting.pop()
-        call, span_id = (None, node) if isinstance(node, str) else (node, node.span_id)
-        if span_id in seen:
-            continue
-        seen.add(span_id)
-        yield Line(call, span_id, last)
-        children = [child for child in below.get(span_id, ()) if child.span_id not in seen]
-        waiting += [(child, (*last, index == len(children) - 1)) for index, child in enumerate(children)][::-1]
-
-
 def with_steps(calls: Sequence[Summary], steps: Mapping[str, Sequence[Step]]) -> list[Summary]:
     """The calls with a line more for each step, of many the first and last; below it the calls that were made in it."""
     found = {call.span_id: call for call in calls}
@@ -142,6 +101,7 @@ def print_trace(calls: list[Summary], steps: Mapping[str, Sequence[Step]]) -> No
     """A heading with the trace's sums, and the tree."""
     from spanglass.read.figures import counted, duration
     from spanglass.read.terminal import Column, Terminal
+    from spanglass.read.tree import lines
 
     terminal = Terminal(sys.stdout)
     terminal.line(("trace ", "dim"), calls[0].trace_id)
@@ -178,6 +138,8 @@ def _row(line: Line, short: dict[str, str], *, art: bool) -> list[Any]:
         took = "" if call.ended_at is None else duration(call.duration_ns)
         return [(f"{indent}- {call.name}", "dim"), state, took, "", "", "", ""]
     step = f"  {call.step_name}" if call.step_name else ""
+    if (call.step_attempt or 1) > 1:
+        step += f"  try {call.step_attempt}"
     return [
         f"{indent}{call.name}{step}",
         (call.state, STATE_STYLES.get(call.state, WARNING)),

@@ -112,7 +112,8 @@ class OutcomeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 class EnvelopeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A gen_ai span of another instrumentation as it was exported. ``body``: JSON of its attributes, events, status.
 
-    For a span without a call of ours it is all there is, and makes the record.
+    For a span without a call of ours it is all there is, and makes the record. ``number`` is 0 for the span itself; its
+    log events, and what else is told of it apart, have numbers of their own. ``missing`` holds while no call is known.
     """
 
     kind: ClassVar[str] = "envelope"
@@ -125,6 +126,9 @@ class EnvelopeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     started_at: int
     ended_at: int
     body: bytes | None = None
+    number: int = 0
+    redactions: int = 0
+    missing: list[str] = field(default_factory=list)
 
 
 class UpstreamEntry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -134,6 +138,7 @@ class UpstreamEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     trace_id: str
     span_id: str
     redactions: int = 0
+    missing: list[str] = []
     body: bytes | None = None
 
 

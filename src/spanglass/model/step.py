@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+#: The step of a call in which a generation says which try it was, and what became of its answer: ``generation`` (the
+#: span above), ``correction``, ``restart``, ``accepted``, ``error``.
+GENERATION_STEP = "generation"
 #: The format of a record that is no call's, but an operation's of the program's own, which has steps.
 FORMAT = "steps"
 

@@ -43,11 +43,10 @@ def render_attempts(terminal: Terminal, attempts: Sequence[Attempt]) -> None:
 
 
 def _row(attempt: Attempt, previous: Attempt | None) -> list[Span]:
-    waited = None if previous is None or previous.ended_at is None else max(0, attempt.started_at - previous.ended_at)
     return [
         str(attempt.number),
         status(attempt),
-        duration(waited),
+        duration(waited(attempt, previous)),
         duration(None if attempt.ended_at is None else attempt.ended_at - attempt.started_at),
         duration(attempt.first_byte_ns),
         size(None if attempt.request_body is None else len(attempt.request_body)),
@@ -56,8 +55,21 @@ def _row(attempt: Attempt, previous: Attempt | None) -> list[Span]:
     ]
 
 
+def waited(attempt: Attempt, previous: Attempt | None) -> int | None:
+    """For how long nothing was sent before an attempt, in ns; None where nobody waited, or nobody knows."""
+    return None if previous is None or previous.ended_at is None else max(0, attempt.started_at - previous.ended_at)
+
+
+def delay_headers(attempt: Attempt) -> list[str]:
+    """What an answer said of when to try again, each as ``name: value``."""
+    headers = {name.lower(): value for name, value in attempt.response_headers.items()}
+    return [f"{name}: {headers[name]}" for name in _DELAY_HEADERS if name in headers]
+
+
 def status(attempt: Attempt) -> tuple[str, str]:
-    """The HTTP status, or that none came, and its style."""
+    """The HTTP status, or what there is where none came, and its style."""
+    if attempt.status is None and attempt.response_body is not None:
+        return "by hand", "green" if attempt.complete else "yellow"
     if attempt.status is None:
         return ("no answer" if attempt.ended_at is not None or attempt.error else "under way"), "bold red"
     return str(attempt.status), "green" if attempt.status < _FIRST_FAILURE else "bold red"
@@ -69,16 +81,14 @@ def _remark(attempt: Attempt) -> str:
         remarks.append(attempt.error.type)
     elif attempt.ended_at is not None and not attempt.complete:
         remarks.append("answer not whole")
-    headers = {name.lower(): value for name, value in attempt.response_headers.items()}
-    remarks += [f"{name}: {headers[name]}" for name in _DELAY_HEADERS if name in headers]
-    return ", ".join(remarks)
+    return ", ".join([*remarks, *delay_headers(attempt)])
 
 
 def render_exchange(page: Page, attempt: Attempt) -> None:
     """Writes one attempt whole: request line, headers and body, then status, headers and body."""
     terminal = page.terminal
     ended = None if attempt.ended_at is None else attempt.ended_at - attempt.started_at
-    terminal.line((attempt.method, "bold"), f" {attempt.url}", indent=4)
+    terminal.line((attempt.method or "logged by hand", "bold"), f" {attempt.url}", indent=4)
     _headers(terminal, attempt.request_headers)
     _body(page, attempt.request_body, "request")
     terminal.gap()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-# C0 less tab and newline, DEL, C1; directional marks and overrides; line and paragraph separators; lone surrogates.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+#: C0 less tab and newline, DEL, C1; directional marks and overrides; line and paragraph separators; lone surrogates.
+UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _PICTURES = 0x2400
 _DELETE, _DELETE_PICTURE = 0x7F, "\u2421"
 
@@ -21,7 +21,7 @@ def plain(text: str) -> str:
         >>> plain("\x1b[2Jgone")
         '␛[2Jgone'
     """
-    return _UNSAFE.sub(_visible, text.replace("\r\n", "\n"))
+    return UNSAFE.sub(_visible, text.replace("\r\n", "\n"))
 
 
 def plain_line(text: str) -> str:

@@ -153,6 +153,15 @@ class Reader:
         """
         return self._caught_up().find(Query(**criteria))
 
+    def read(self, call: Summary) -> Record:
+        """The record behind a line that `find` gave.
+
+        Raises:
+            NotFound: it was pruned meanwhile.
+            StoreError: the store cannot be read.
+        """
+        return self._read(call)
+
     def newest(self) -> Summary:
         """The call that began last.
 
@@ -340,6 +349,11 @@ class _Current:
 
 _CURRENT = _Current()
 atexit.register(_CURRENT.close)
+
+
+def current_reader() -> Reader:
+    """The reader that the functions below use: of the store that the settings in force name."""
+    return _CURRENT.reader()
 
 
 def close() -> None:

@@ -14,14 +14,15 @@ from spanglass.read.attempts import render_attempts, render_exchange
 from spanglass.read.figures import counted, duration, moment, number, usage
 from spanglass.read.redactions import redacted_paths
 from spanglass.read.steptrace import render_steps
+from spanglass.read.tool import asked_for, ids, signature
+from spanglass.read.trouble import troubles
 from spanglass.read.window import compact, format_context_window, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import Record
     from spanglass.read.terminal import Terminal
+    from spanglass.read.tool import Asked
     from spanglass.read.window import Piece
 
 WARNING = "bold yellow"
@@ -37,8 +38,6 @@ ROLE_STYLES = {
 #: What is shown of one long text unless everything is asked for, in characters.
 FOLD_HEAD, FOLD_TAIL = 1500, 500
 _BRIEF = 300
-#: Options by which a provider adds earlier turns of its own keeping: the request is then not all the model was given.
-_KEPT_BY_PROVIDER = ("previous_response_id", "conversation")
 
 
 class Page(NamedTuple):
@@ -114,28 +113,11 @@ def _header(page: Page, record: Record) -> None:
 
 
 def _troubles(page: Page, record: Record) -> None:
-    for label, text, style in _trouble_lines(record):
+    for label, text, failure in troubles(record):
+        style = FAILURE if failure else WARNING
         page.terminal.gap()
         page.terminal.line((f"! {label}", style))
         page.body(text, style.removeprefix("bold "), indent=2)
-
-
-def _trouble_lines(record: Record) -> Iterator[tuple[str, str, str]]:
-    if record.error is not None:
-        yield f"ERROR  {record.error.type}", record.error.message, FAILURE
-    if record.state == "killed":
-        yield "KILLED", "the process ended during this call; what had been sent and received by then follows", FAILURE
-    elif record.state == "started":
-        yield "NOT ENDED", "the call has begun and not ended yet; what is known so far follows", WARNING
-    elif record.state in ("cancelled", "abandoned"):
-        why = "ended the call early" if record.state == "cancelled" else "dropped the answer's stream unread"
-        yield record.state.upper(), f"the program {why}; what had arrived by then follows", WARNING
-    if record.missing:
-        yield "NOT WHOLE", "\n".join(record.missing), WARNING
-    kept = [name for name in _KEPT_BY_PROVIDER if record.options.get(name)]
-    if kept:
-        text = f"{kept[0]}: the provider added earlier turns that it keeps; they are not in the request"
-        yield "MORE THAN THIS", text, WARNING
 
 
 def _context_window(page: Page, record: Record, window: list[dict[str, Any]]) -> None:
@@ -146,7 +128,7 @@ def _context_window(page: Page, record: Record, window: list[dict[str, Any]]) ->
     total = sum(entry["token_estimate"] for entry in window)
     figures = f"{number(total)} tokens as reported, each by estimate" if reported else f"about {number(total)} tokens"
     page.title("CONTEXT WINDOW", f"{counted(len(record.messages), 'message')}, {figures}")
-    calls = _calls_by_id(record.messages)
+    calls = asked_for(record.messages)
     answered = {message.tool_call_id for message in record.messages}
     for index, (message, entry) in enumerate(zip(record.messages, window, strict=False)):
         page.terminal.gap()
@@ -157,7 +139,7 @@ def _context_window(page: Page, record: Record, window: list[dict[str, Any]]) ->
             label.append(_answers(message.tool_call_id, calls))
         page.terminal.ends(label, (f"~{number(entry['token_estimate'])} tokens", "dim"))
         last = index == len(record.messages) - 1
-        _message(page, message, unanswered=() if last else _ids(message) - answered)
+        _message(page, message, unanswered=() if last else ids(message) - answered)
 
 
 def _unread_request(page: Page, record: Record) -> None:
@@ -193,20 +175,7 @@ def _piece(page: Page, piece: Piece) -> None:
         page.body(piece.text)
 
 
-def _calls_by_id(messages: Sequence[ChatMessage]) -> dict[str, tuple[int, str]]:
-    found: dict[str, tuple[int, str]] = {}
-    for index, message in enumerate(messages):
-        for call in message.tool_calls or ():
-            name = call["function"].get("name") if isinstance(call.get("function"), dict) else call.get("type")
-            found[str(call.get("id"))] = (index, str(name))
-    return found
-
-
-def _ids(message: ChatMessage) -> set[str]:
-    return {str(call.get("id")) for call in message.tool_calls or () if call.get("id")}
-
-
-def _answers(identity: str, calls: dict[str, tuple[int, str]]) -> tuple[str, str]:
+def _answers(identity: str, calls: dict[str, Asked]) -> tuple[str, str]:
     if identity not in calls:
         return f"  answers {identity}, which no message of this window asked for", WARNING
     index, name = calls[identity]
@@ -220,29 +189,12 @@ def _tools(page: Page, record: Record, window: list[dict[str, Any]]) -> None:
     more = "" if page.full else "; whole definitions: --full"
     page.title("TOOLS", f"{len(record.tools)}, ~{number(cost)} tokens{more}")
     for tool in record.tools:
-        name, description = _signature(tool)
+        name, description = signature(tool)
         page.terminal.line((name, "bold cyan"), indent=4)
         if page.full:
             page.terminal.text(json.dumps(tool, indent=2, ensure_ascii=False, default=str), indent=6)
         elif description:
             page.body(description, "dim", indent=6, brief=True)
-
-
-def _signature(tool: Any) -> tuple[str, str]:
-    """A tool as ``name(city: string, unit?: string)``, and its description."""
-    inner = tool.get("function") if isinstance(tool, dict) else None
-    function = inner if isinstance(inner, dict) else tool
-    if not isinstance(function, dict):
-        return compact(tool), ""
-    name = str(function.get("name") or function.get("type") or "a tool without a name")
-    schemas = (function.get(key) for key in ("parameters", "input_schema"))
-    schema: dict[str, Any] = next((found for found in schemas if isinstance(found, dict)), {})
-    properties, required = schema.get("properties"), schema.get("required") or ()
-    arguments = [
-        f"{key}{'' if key in required else '?'}: {value.get('type', 'any') if isinstance(value, dict) else 'any'}"
-        for key, value in (properties.items() if isinstance(properties, dict) else ())
-    ]
-    return f"{name}({', '.join(arguments)})", str(function.get("description") or "")
 
 
 def _options(page: Page, record: Record) -> None:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from spanglass.model.record import Record
 
 _BASE64 = re.compile(r"(data:[^,]{1,200},)?[A-Za-z0-9+/_=\r\n-]{400,}")
-_MEDIA_TYPES = frozenset(
-    {"image", "image_url", "input_image", "input_audio", "audio", "video", "file", "input_file", "document"}
-)
+#: A tuple: what a part says of its type may be anything, a list too.
+_MEDIA_TYPES = ("image", "image_url", "input_image", "input_audio", "audio", "video", "file", "input_file", "document")
 _TEXT_KEYS = ("text", "refusal", "thinking")
 
 
@@ -43,9 +42,37 @@ def pieces(message: ChatMessage) -> Iterator[Piece]:
     parts = message.content if isinstance(message.content, list) else [message.content]
     for part in parts:
         if part is not None and part != "":
-            yield _content_piece(part)
+            yield content_piece(part)
     for call in message.tool_calls or ():
         yield Piece("call", call_text(call))
+
+
+def content_piece(part: Any) -> Piece:
+    """One part of a message's content."""
+    if isinstance(part, str):
+        return Piece("text", part)
+    if not isinstance(part, dict):
+        return _data_piece(part)
+    if part.get("type") in _MEDIA_TYPES or "inlineData" in part or "inline_data" in part:
+        return Piece("media", compact(part))
+    for key in _TEXT_KEYS:
+        if isinstance(part.get(key), str):
+            kind: Literal["reasoning", "text"] = "reasoning" if key == "thinking" else "text"
+            return Piece(kind, part[key])
+    return _data_piece(part)
+
+
+def text_of(message: ChatMessage) -> str:
+    """A message as one text: its pieces, one under the other."""
+    return "\n".join(piece.text for piece in pieces(message))
+
+
+def contents(record: Record) -> list[tuple[str, str]]:
+    """Role and text of each message, then of the tools, as `format_context_window` has them; it also counts tokens."""
+    found = [(message.role, text_of(message)) for message in record.messages]
+    if record.tools:
+        found.append(("tools", "\n".join(_data_piece(tool).text for tool in record.tools)))
+    return found
 
 
 def call_text(call: dict[str, Any]) -> str:
@@ -53,8 +80,16 @@ def call_text(call: dict[str, Any]) -> str:
     function = call.get("function")
     if not isinstance(function, dict):
         return compact(call)
+    return f"{function.get('name')}({call_arguments(call)})"
+
+
+def call_arguments(call: dict[str, Any]) -> str:
+    """The arguments of a tool call as sent; of a call that is no function's, all of it."""
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return compact(call)
     arguments = function.get("arguments")
-    return f"{function.get('name')}({arguments if isinstance(arguments, str) else compact(arguments)})"
+    return arguments if isinstance(arguments, str) else compact(arguments)
 
 
 def format_context_window(record: Record) -> list[dict[str, Any]]:
@@ -88,22 +123,13 @@ def compact(value: Any) -> str:
     return json.dumps(_without_base64(value), ensure_ascii=False, default=str)
 
 
-def _content_piece(part: Any) -> Piece:
-    if isinstance(part, str):
-        return Piece("text", part)
-    if not isinstance(part, dict):
-        return _data_piece(part)
-    if part.get("type") in _MEDIA_TYPES or "inlineData" in part or "inline_data" in part:
-        return Piece("media", compact(part))
-    for key in _TEXT_KEYS:
-        if isinstance(part.get(key), str):
-            kind: Literal["reasoning", "text"] = "reasoning" if key == "thinking" else "text"
-            return Piece(kind, part[key])
-    return _data_piece(part)
-
-
 def _data_piece(value: Any) -> Piece:
     return Piece("data", compact(value))
+
+
+def is_base64(text: str) -> bool:
+    """Whether a text is a picture, sound or file that no person reads."""
+    return _BASE64.fullmatch(text) is not None
 
 
 def _without_base64(value: Any) -> Any:
@@ -111,7 +137,7 @@ def _without_base64(value: Any) -> Any:
         return {key: _without_base64(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_base64(item) for item in value]
-    if isinstance(value, str) and _BASE64.fullmatch(value):
+    if isinstance(value, str) and is_base64(value):
         start = value.partition(",")[0] + ", " if value.startswith("data:") else ""
         return f"[{start}{len(value):,} characters of base64]"
     return value

@@ -25,10 +25,11 @@ from spanglass.redact.attribute import AttributeMasker
 from spanglass.redact.leaf import FAILED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from spanglass.redact.redactor import Redactor
 
+_BEGUN = guard.Boundary("redact.on_start")
 _ENDED_KEPT = 4096
 _NAMES_KEPT = 4096
 
@@ -43,14 +44,22 @@ class RedactingSpanProcessor(SpanProcessor):
 
     Args:
         redactor: what masks.
+        begun: is told of each span as it begins.
     """
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, begun: Callable[[Span], None] | None = None) -> None:
         self._redactor = redactor
+        self._begun = begun
         self._masker = AttributeMasker(redactor)
         self._clean_names: set[str] = set()
         self._ended: set[int] = set()
         self._resource: tuple[Resource, Resource] | None = None
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
+        """Tells of the span; masking waits for its end."""
+        if self._begun is not None:
+            with _BEGUN:
+                self._begun(span)
 
     def _on_ending(self, span: Span) -> None:
         self._protect(span)

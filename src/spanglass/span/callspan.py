@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanglass.span import events
-from spanglass.span.adopt import is_adoptable
+from spanglass.span.adopt import adopt_span
 from spanglass.span.attributes import request_attributes, response_attributes
 from spanglass.span.identity import own_ids, service_name
 from spanglass.span.late import Said
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
+    from spanglass.settings import Spans
     from spanglass.span.attributes import Attributes
     from spanglass.span.late import Event, Late, MaskAll
 
@@ -96,9 +97,10 @@ class CallSpan:
         content: whether messages may go on the span.
         limit: bytes of a preview, or None for whole messages.
         mask_all: masks what the span says late.
+        spans: whether another's span is adopted, or the call always has its own, or adopts one or has none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a span is made of; keyword-only and typed
         self,
         tracer: Tracer,
         name: str,
@@ -109,13 +111,22 @@ class CallSpan:
         content: bool,
         limit: int | None,
         mask_all: MaskAll,
+        spans: Spans = "adopt",
     ) -> None:
         self._content = content
         self._limit = limit
         self._message_count = 0
+        self._question: Callable[[], Question] | None = None
+        self._described = False
         current = trace.get_current_span(context)
-        self.adopted = current is not trace.INVALID_SPAN and is_adoptable(current)
-        span = current if self.adopted else _begin(tracer, name, started_at, attributes, context)
+        found = None if spans == "own" else adopt_span(current, attributes.get("gen_ai.request.model"))
+        self.adopted = found is not None
+        if found is not None:
+            span = found
+        elif spans == "none":
+            span = trace.NonRecordingSpan(current.get_span_context())
+        else:
+            span = _begin(tracer, name, started_at, attributes, context)
         self.span: Span = span
         self.name, self.started_at = name, started_at
         parent: SpanContext | None = current.get_span_context()
@@ -138,8 +149,20 @@ class CallSpan:
 
     def describe_request(self, read: Callable[[], Question]) -> None:
         """Says what the model was given, which ``read`` gives."""
-        if self.span.is_recording():
-            self._say(partial(self._of_request, read))
+        if not self.span.is_recording():
+            return
+        first, self._described = not self._described, True
+        if first or self._question is not None:  # of a span that was taken over, unless somebody has looked at it
+            self._question = read
+        if first:
+            self._say(self._of_request)
+
+    def rename(self, name: str, attributes: Attributes) -> None:
+        """Another call has taken the span over, and knows better what it is."""
+        if self.span.is_recording() and not self.adopted:
+            self.name = name
+            self.span.update_name(name)
+            self._say(lambda: Said(cast("dict[str, Any]", attributes)))
 
     def add_attempt(self, number: int, started_at: int, attributes: dict[str, Any]) -> None:
         """Says how one HTTP exchange went: when the call ends, or at once on a span that may end before."""
@@ -167,8 +190,11 @@ class CallSpan:
         attempts, self._attempts = self._attempts, []
         return Said({}, attempts)
 
-    def _of_request(self, read: Callable[[], Question]) -> Said:
+    def _of_request(self) -> Said:
         attributes: Attributes = {**self._begun, "spanglass.ref": self.ref}
+        read, self._question = self._question, None  # it holds the body, and the host may hold the call for long
+        if read is None:
+            return Said(cast("dict[str, Any]", attributes))
         request = read()
         messages = request.messages
         self._message_count = len(messages)

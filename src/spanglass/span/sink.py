@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from spanglass.span.late import MaskAll, Said
 
+_SDK = "opentelemetry.sdk.trace"
 #: The most attributes that one of our spans, or events, has.
 _ATTRIBUTES = 64
 _EVENT_ATTRIBUTES = 8
@@ -28,6 +29,8 @@ _EVENT_ATTRIBUTES = 8
 def late_on(span: Span, mask_all: MaskAll) -> Late | None:
     """What says things on a span when somebody looks at it; None where they have to be said at once."""
     global _unlimited  # noqa: PLW0603 - the limits that were asked for last: those of the one provider
+    if type(span).__module__ != _SDK:
+        return None  # a wrapper (Logfire's) hands the SDK's fields out, and would keep what is put in their place
     limits = getattr(span, "_limits", None)
     if limits is not _unlimited:
         if limits is None or type(getattr(span, "_attributes", None)) is not BoundedAttributes or _limit(limits):

@@ -14,6 +14,17 @@ from spanglass.store.base import (
     StoreStats,
     Verification,
     open_store,
+    without_userinfo,
 )
 
-__all__ = ["Damage", "PruneRule", "Pruned", "Query", "Store", "StoreStats", "Verification", "open_store"]
+__all__ = [
+    "Damage",
+    "PruneRule",
+    "Pruned",
+    "Query",
+    "Store",
+    "StoreStats",
+    "Verification",
+    "open_store",
+    "without_userinfo",
+]

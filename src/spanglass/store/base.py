@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 #: What `PruneRule.keep_errors` keeps.
 ERROR_STATES: tuple[State, ...] = ("error", "killed")
 
-_SUPPORTED = "sqlite:///path (one machine) and memory:// or memory://name (within one process)"
+_SUPPORTED = (
+    "sqlite:///path (one machine), memory:// or memory://name (within one process), and otlp+http://host:port (on to "
+    "a spanglass server)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ class Store(Protocol):
         """
 
     def envelope(self, trace_id: str, span_id: str) -> bytes | None:
-        """The body of the span's envelope (``{"attributes", "events", "status"}`` as JSON), where one was exported."""
+        """What was exported of the span, log events included: ``{"attributes", "events", "status"}`` as JSON."""
 
     def resolve(self, trace_prefix: str | None, span_prefix: str, limit: int = 20) -> list[Summary]:
         """The calls whose span id (and trace id) begin so, newest first."""
@@ -201,7 +204,7 @@ def open_store(url: str, *, read_only: bool = False, create: bool = True) -> Sto
 
     Args:
         url: ``sqlite:///path``, where a path that begins with ``/`` is absolute (so four slashes in all) and any
-            other is relative to the working directory; ``memory://name``.
+            other is relative to the working directory; ``memory://name``; ``otlp+http://host:port``, which only sends.
         read_only: refuse to write; implies that nothing is created.
         create: make what is not there yet.
 
@@ -226,12 +229,16 @@ def open_store(url: str, *, read_only: bool = False, create: bool = True) -> Sto
         from spanglass.store.memory import MemoryStore
 
         return MemoryStore(url, read_only=read_only)
+    if mark and scheme in ("otlp+http", "otlp+https"):
+        from spanglass.store.remote import RemoteStore
+
+        return RemoteStore(url)
     hint = "" if mark else f"; for a file write sqlite:///{url}"
-    message = f"cannot open a store at {_without_userinfo(url)!r}: the supported urls are {_SUPPORTED}{hint}"
+    message = f"cannot open a store at {without_userinfo(url)!r}: the supported urls are {_SUPPORTED}{hint}"
     raise ConfigurationError(message)
 
 
-def _without_userinfo(url: str) -> str:
+def without_userinfo(url: str) -> str:
     """The url as it may be shown: a database url often carries a password."""
     scheme, mark, rest = url.partition("://")
     authority, slash, path = rest.partition("/")

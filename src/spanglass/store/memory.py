@@ -176,7 +176,7 @@ class MemoryStore:
         """The body of the span's envelope."""
         with self._shelf.lock:
             call = self._shelf.calls.get(Ref(trace_id, span_id))
-            return self._load(call, merge.ENVELOPE) if call and merge.ENVELOPE in call.bodies else None
+            return None if call is None else merge.envelope_body(call.parts, lambda key: self._load(call, key))
 
     def resolve(self, trace_prefix: str | None, span_prefix: str, limit: int = 20) -> list[Summary]:
         """The calls whose ids begin so, newest first."""

@@ -30,7 +30,6 @@ from spanglass.model.entry import (
 )
 from spanglass.model.record import Attempt, Record, Summary
 from spanglass.store import piece
-from spanglass.store.envelope import read_envelope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -74,6 +73,7 @@ UPSTREAM = Key("upstream")
 
 _PRECEDENCE = {"started": 0, "killed": 1}
 _FINAL = 2
+_BY_HAND = "manual"
 _SUMMARY_FIELDS = tuple(item.name for item in fields(Summary))
 _UNSAID = (None, "", "opaque")
 
@@ -83,7 +83,7 @@ def part_of(entry: Entry) -> tuple[Key, Part, bytes | None]:
     if isinstance(entry, ExitEntry):
         message = "an exit belongs to no span"
         raise TypeError(message)
-    number = entry.number if isinstance(entry, (RequestEntry, AttemptEntry)) else 0
+    number = entry.number if isinstance(entry, (RequestEntry, AttemptEntry, EnvelopeEntry)) else 0
     if isinstance(entry, StepEntry):
         number = entry.index
         if entry.body is None and entry.step.data:
@@ -158,7 +158,9 @@ def _rank(part: Part) -> tuple[Any, ...]:
         knows = (entry.complete, entry.ended_at, entry.answer is not None)
     elif isinstance(entry, StepEntry):
         knows = (entry.step.duration_ns is not None,)
-    return (part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
+    # What went over a wire says more than what the program, before it did, logged by hand.
+    by_wire = not isinstance(entry, RequestEntry) or entry.call.format != _BY_HAND
+    return (by_wire, part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
 
 
 def summarize(trace_id: str, span_id: str, parts: Parts, load: Load, *, owner_gone: bool) -> Summary:
@@ -170,10 +172,15 @@ def summarize(trace_id: str, span_id: str, parts: Parts, load: Load, *, owner_go
         trace_id=trace_id,
         span_id=span_id,
         attempt_count=len(numbers),
-        redactions=sum(getattr(part.entry, "redactions", 0) for part in parts.values()),
+        redactions=sum(getattr(part.entry, "redactions", 0) for key, part in parts.items() if _counts(key, facts)),
         missing=tuple(dict.fromkeys(_missing(parts))),
         **head,
     )
+
+
+def _counts(key: Key, facts: CallFacts | None) -> bool:
+    """Whether what was masked in a part was masked in the record: of a call that we saw the envelope shows nothing."""
+    return key.kind != "envelope" or facts is None
 
 
 def owner_of(parts: Parts) -> str:
@@ -228,12 +235,36 @@ def _last_answer(parts: Parts) -> AnswerFacts | None:
 
 def _envelope_head(parts: Parts, load: Load) -> dict[str, Any]:
     """A span of which no call of ours is known: its envelope, or no more than when something was first heard of it."""
-    envelope = parts[ENVELOPE].entry if ENVELOPE in parts else None
-    if not isinstance(envelope, EnvelopeEntry):
+    envelopes = [cast("EnvelopeEntry", parts[key].entry) for key in _envelopes(parts)]
+    if not envelopes:
         return {"started_at": min(_times(parts), default=0)}
-    body = load(ENVELOPE) if parts[ENVELOPE].digest is not None else None
-    told = ("parent_span_id", "name", "service", "started_at", "ended_at")
-    return {**read_envelope(body), **{name: getattr(envelope, name) for name in told}}
+    from spanglass.dialect.read import read_facts  # here, because most records have no envelope
+
+    head = read_facts(envelope_body(parts, load))
+    for name in ("parent_span_id", "name", "service", "started_at", "ended_at"):
+        said = [getattr(envelope, name) for envelope in envelopes]
+        head[name] = next(filter(None, said), said[0])
+    if ENVELOPE not in parts:
+        head["name"] = " ".join(filter(None, (head["operation"], head["request_model"])))
+        head["started_at"] = min(envelope.started_at for envelope in envelopes)
+        head["ended_at"] = max(envelope.ended_at for envelope in envelopes)
+    return head
+
+
+def _envelopes(parts: Parts) -> list[Key]:
+    """What was exported of the span, the span itself first."""
+    return sorted(key for key in parts if key.kind == "envelope")
+
+
+def envelope_body(parts: Parts, load: Load) -> bytes | None:
+    """Everything that was exported of the span as one envelope: its own, its log events', its previews."""
+    keys = [key for key in _envelopes(parts) if parts[key].digest is not None]
+    bodies = [body for key in keys if (body := load(key)) is not None]
+    if len(bodies) < 2:  # noqa: PLR2004 - nothing to join
+        return bodies[0] if bodies else None
+    from spanglass.dialect.envelope import join
+
+    return join(bodies)
 
 
 def _times(parts: Parts) -> Iterator[int]:
@@ -245,11 +276,20 @@ def _times(parts: Parts) -> Iterator[int]:
 
 
 def _missing(parts: Parts) -> Iterator[str]:
-    """What the parts say is missing: attempt by attempt, then the call."""
-    for kinds in (("request", "attempt"), ("outcome",)):
+    """What the parts say is missing: attempt by attempt, then the call, then what was handed to it.
+
+    Of a span that is no call of ours, what its envelope misses.
+    """
+    if not any(key.kind in ("request", "outcome") for key in parts):
+        envelopes = _envelopes(parts)
+        if envelopes and envelopes[0] != ENVELOPE:
+            yield "span: only log events of it have arrived, so its name, parent and times are not known"
+        for key in envelopes:
+            yield from cast("EnvelopeEntry", parts[key].entry).missing
+    for kinds in (("request", "attempt"), ("outcome",), ("upstream",)):
         ordered = sorted((key.number, key.kind != "request", key) for key in parts if key.kind in kinds)
         for _, _, key in ordered:
-            yield from cast("RequestEntry | AttemptEntry | OutcomeEntry", parts[key].entry).missing
+            yield from cast("RequestEntry | AttemptEntry | OutcomeEntry | UpstreamEntry", parts[key].entry).missing
 
 
 def make_record(summary: Summary, parts: Parts, load: Load, lost: Iterable[Key] = ()) -> Record:

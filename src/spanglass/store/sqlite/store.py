@@ -69,7 +69,7 @@ class SqliteStore:
         """The body of the span's envelope."""
         with self._file.reading() as connection:
             span = _Span(connection, Ref(trace_id, span_id), Bodies(connection))
-            return span.load(merge.ENVELOPE) if merge.ENVELOPE in span.parts else None
+            return merge.envelope_body(span.parts, span.load)
 
     def resolve(self, trace_prefix: str | None, span_prefix: str, limit: int = 20) -> list[Summary]:
         """The calls whose ids begin so, newest first."""

@@ -1,0 +1,76 @@
+"""How a browser brings the token: a form, and a cookie that proves the token without telling it.
+
+Invariant: the cookie is for this host alone, out of reach of scripts and never sent along with another site's request;
+after the form a browser is led to a path of this server, whatever it was asked to lead to.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.routing import Route
+
+from spanglass.server.gate import COOKIE, is_token, session_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_MOST_BYTES = 8_192
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>spanglass</title></head>
+<body>
+<main>
+<h1>spanglass</h1>
+<form method="post" action="/login">
+{note}<p><label for="token">Token</label>
+<input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
+<input type="hidden" name="next" value="{target}">
+<p><button>Enter</button></p>
+</form>
+</main>
+</body>
+</html>
+"""
+
+
+def login_route(token: str) -> Route:
+    """The form, and what becomes of it."""
+
+    async def login(request: Request) -> Response:
+        if request.method != "POST":
+            return _form(request.query_params.get("next", "/"))
+        fields = parse_qs(await _body(request), max_num_fields=8)
+        target = fields.get("next", ["/"])[0]
+        if not is_token(fields.get("token", [""])[0].strip(), token):
+            return _form(target, "<p>This is not the token.</p>\n", 403)
+        response = RedirectResponse(_local(target), 303)
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, session_of(token), httponly=True, samesite="strict", secure=secure)
+        return response
+
+    return Route("/login", login, methods=["GET", "POST"])
+
+
+def _form(target: str, note: str = "", status: int = 200) -> Response:
+    return HTMLResponse(_PAGE.format(note=note, target=escape(_local(target))), status)
+
+
+async def _body(request: Request) -> str:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MOST_BYTES:
+            return ""
+    return body.decode("utf-8", "replace")
+
+
+def _local(target: str) -> str:
+    """The target if it is a path of this server, else its first page."""
+    parts = urlsplit(target.replace("\\", "/"))
+    is_local = not parts.scheme and not parts.netloc and target.startswith("/") and target.isprintable()
+    return target if is_local and not target.startswith(("//", "/\\")) else "/"
