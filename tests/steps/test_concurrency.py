@@ -13,7 +13,7 @@ import pytest
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
-from spanglass import ErrorContext, current_context, error_context, format_trace
+from spanglass import ErrorContext, current_context, error_context, format_trace, propagate
 from spanglass.steps.trail import HEAD, TAIL
 from spanglass.timeline import MARKER
 from steps.trace_text import lines_of, notes_of
@@ -112,6 +112,7 @@ def test_a_thread_that_opentelemetrys_context_is_carried_to_is_in_the_context_to
 
     with error_context("outer") as outer, outer.measure("step"), ThreadPoolExecutor(1) as pool:
         assert pool.submit(work, otel_context.get_current()).result(20) is outer
+        assert pool.submit(propagate(current_context)).result(20) is outer
         assert pool.submit(current_context).result(20) is None
 
 

@@ -284,6 +284,17 @@ def test_calls_are_named_by_the_step_that_they_are_made_in(watch: Watch, provide
     ]
 
 
+def test_a_call_without_http_is_named_as_well(watch: Watch) -> None:
+    def client(_messages: Any, *, model: str) -> str:
+        return f"by {model}"
+
+    with error_context("answer") as context, context.measure("think"):
+        _, called = spanglass.call_llm([{"role": "user", "content": "Hi"}], model="local", client=client)
+    assert called is not None
+    (step,) = record_of(spans(watch)["answer"]).steps
+    assert step.data == {"llm_calls": [{"span_id": called.span_id, "name": "chat local"}]}
+
+
 def test_a_span_that_a_context_and_a_call_both_take_has_what_both_say(watch: Watch, provider: FakeProvider) -> None:
     attributes = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}
     tracer = watch.provider.get_tracer("host")
