@@ -195,6 +195,18 @@ def test_where_a_limit_may_cut_everything_is_said_through_the_public_methods(lim
     assert late_on(span, as_they_are) is None
 
 
+def test_an_sdk_that_keeps_them_in_another_way_is_told_through_the_public_methods(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Slotted:
+        __slots__ = ()
+
+    monkeypatch.setattr("spanglass.span.late._events_class", Slotted)
+    span = span_of()
+    assert late_on(span, as_they_are) is None
+    assert (dict(span.attributes), span.events) == ({"theirs": 0}, ())
+
+
 def test_the_backlog_speaks_when_asked_and_at_once_above_its_bound() -> None:
     backlog = Backlog(max_bytes=100)
     spans = [late_span() for _ in range(3)]

@@ -96,7 +96,7 @@ class Late:
 class LateAttributes(BoundedAttributes):
     """What the attributes of an SDK's span become: reading them makes the span say what waits."""
 
-    late: Late | None
+    late: Late | None = None
 
     @property
     def _dict(self) -> dict[str, Any]:  # type: ignore[override]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class LateEvents(BoundedList[Any]):
     """The SDK's own list, in a class that knows what is still to be said."""
 
-    late: Late | None
+    late: Late | None = None
     _lock: Any
 
     @property

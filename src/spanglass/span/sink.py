@@ -38,7 +38,12 @@ def late_on(span: Span, mask_all: MaskAll) -> Late | None:
         _unlimited = limits
     # Two calls may adopt one span: an instrumentation that sees the logical call, where we only see its attempts.
     late: Late | None = getattr(span._attributes, "late", None)  # type: ignore[attr-defined]  # noqa: SLF001
-    return Late(span, mask_all) if late is None else late
+    if late is not None:
+        return late
+    try:
+        return Late(span, mask_all)
+    except (AttributeError, TypeError):  # a later SDK that keeps them in another way
+        return None
 
 
 _unlimited: Any = object()
