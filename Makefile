@@ -6,7 +6,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo up down test test-newest lint format types imports docs bench backends beside wheel pins changelog clean distclean
+.PHONY: help demo up down test test-newest test-dataset lint format types imports docs bench backends beside wheel pins
+.PHONY: changelog clean distclean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -32,6 +33,12 @@ test-newest: | $(BIN)/python ## run the suite against the newest releases that p
 	rm -rf $(VENV)-newest && $(BIN)/python -m venv --without-pip $(VENV)-newest
 	$(BIN)/python -m uv pip install --quiet --python $(VENV)-newest/bin/python --group test --editable .
 	$(VENV)-newest/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-dataset: | $(BIN)/python ## load what is exported with Hugging Face's datasets itself (some 400 MB to install)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/uv.txt
+	rm -rf $(VENV)-dataset && $(BIN)/python -m venv --without-pip $(VENV)-dataset
+	$(BIN)/python -m uv pip install --quiet --python $(VENV)-dataset/bin/python --group test --group dataset --editable .
+	$(VENV)-dataset/bin/python -m pytest $(ARGS) tests/read/test_loaded.py
 
 lint: $(VENV)/.dev-ready ## check style, formatting and who imports whom
 	$(BIN)/python -m ruff check .
@@ -86,8 +93,8 @@ clean: ## remove what the other targets made, except the environment
 	rm -rf dist build docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean ## remove the environment and the backends too
-	rm -rf $(VENV) $(VENV)-newest $(VENV)-beside .backends
+distclean: clean ## remove the environments and the backends too
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-dataset $(VENV)-beside .backends
 
 # The environment.
 

@@ -7,6 +7,7 @@ first chunk of a stream and 3.1 µs to each, 83 ms until ready; it keeps 83 % of
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -152,6 +153,22 @@ def fetch(url: str, effort: Effort) -> list[Figure]:  # noqa: ARG001 - reading n
     ]
 
 
+def steps(url: str, effort: Effort) -> list[Figure]:  # noqa: ARG001 - steps need no provider
+    """a step added to a long trace, and whether it costs more than one added to a short trace"""
+    with tempfile.TemporaryDirectory(prefix="spanglass-bench-") as directory:
+        command = [sys.executable, str(HERE / "steps.py"), directory, str(effort.times(100))]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    figures = []
+    for where, took in json.loads(output).items():
+        short, long = took["1000"] / US, took["10000"] / US
+        note = "bare: after 1,000 others; spanglass: after 10,000; the ratio is what tells"
+        figures += [
+            Figure(f"a step {where}, more after 10,000 than after 1,000", "µs", long - short, short, long, note=note),
+            Figure(f"a measured step {where}", "µs", took["measured"] / US),
+        ]
+    return figures
+
+
 _CLIENT = "import openai\nclient = openai.OpenAI(api_key='bench', base_url={url!r})\n"
 _TRACING = (
     "from opentelemetry import trace\n"
@@ -222,5 +239,5 @@ def _interleaved(programs: dict[str, str], runs: int, environment: dict[str, str
 
 SCENARIOS: dict[str, Callable[[str, Effort], list[Figure]]] = {
     function.__name__: function
-    for function in (small, large, stream, concurrent, ready, memory, storage, fetch, imports)
+    for function in (small, large, stream, concurrent, ready, memory, storage, fetch, imports, steps)
 }

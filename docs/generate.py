@@ -88,18 +88,64 @@ def demo() -> str:
     return "```text\n" + "\n".join(line.rstrip() for line in shown.splitlines()) + "\n```"
 
 
+def patent_workflow() -> str:
+    """What the example of a workflow prints, beside the server that plays its model."""
+    return f"```text\n{_example('patent_workflow.py').strip()}\n```"
+
+
+def dataset() -> str:
+    """What the example of a dataset prints."""
+    with tempfile.TemporaryDirectory() as made:
+        return f"```text\n{_example('dataset.py', made).strip()}\n```"
+
+
+def failing_agent() -> str:
+    """How the agent whose tool fails ends, without the lines that say where on this machine."""
+    text = _run("failing_agent.py", launcher=("-m", "spanglass", "run", "--", sys.executable)).stderr
+    _, error, rest = text.partition("ConnectionError: ")
+    return f"```text\nTraceback (most recent call last):\n  …\n{error}{rest.strip()}\n```"
+
+
+def _example(name: str, *arguments: str) -> str:
+    """What a program of examples/ prints, with a state directory and a provider of its own."""
+    done = _run(name, *arguments)
+    done.check_returncode()
+    return done.stdout
+
+
+def _run(name: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """A program of examples/, run beside the server that plays its model."""
+    with (
+        tempfile.TemporaryDirectory() as away,
+        subprocess.Popen(
+            [sys.executable, "examples/provider.py"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as server,
+    ):
+        try:
+            url = server.stdout.readline().strip() if server.stdout else ""
+            environ = os.environ | {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none", "SPANGLASS_STATE_DIR": away}
+            command = [sys.executable, *launcher, f"examples/{name}", *arguments]
+            return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        finally:
+            server.kill()
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "api": api,
     "commands": commands,
+    "dataset": dataset,
     "demo": demo,
     "exit-codes": exit_codes,
+    "failing-agent": failing_agent,
+    "patent-workflow": patent_workflow,
     "settings": settings_table,
 }
 
 
 def pages() -> list[Path]:
     """Everything that users read."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    docs = sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)
+    return [ROOT / "README.md", *docs]
 
 
 def regions() -> Iterator[Region]:
@@ -113,6 +159,7 @@ def comparable(text: str) -> str:
     """A generated text without what differs from run to run: ids, times, durations, and the room they take."""
     text = re.sub(r"\b[0-9a-f]{8,32}\b", "<id>", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "<time>", text)
+    text = re.sub(r"\[ +(?=\d)", "[", text)
     text = re.sub(r"\d+(\.\d+)? ?(ns|µs|ms|s)\b", "<duration>", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "<address>", text)
     return re.sub(r"[ ─-]{2,}", " ", text)

@@ -1,7 +1,9 @@
-"""A small OpenAI-compatible server for the demo, so that it needs no key and no network.
+"""A small OpenAI-compatible server for the examples, so that they need no key and no network.
 
-It plays the model of `react_agent.py`: a thought and a tool call at a time, then the answer, streamed if asked for. The
-first request of a run is turned away with 429, so that the client's retry can be seen. Standard library only.
+It plays the model of `react_agent.py`: a thought and a tool call at a time, then the answer, streamed if asked for; and
+that of `patent_workflow.py`: an answer to each of its steps' instructions; and that of `dataset.py`: cards, some of
+which are only right when it has been told what is wrong. The first request of a run is turned away
+with 429, so that the client's retry can be seen. Standard library only.
 
     python examples/provider.py [port]      # prints its address and serves until Ctrl-C
 """
@@ -24,10 +26,70 @@ THOUGHTS: list[tuple[str, str, dict[str, str]]] = [
     ("The 08:25 is in Bergen at 14:57. Now the weather there.", "get_weather", {"city": "Bergen"}),
 ]
 ANSWER = "Take the 08:25 from Oslo; it is in Bergen at 14:57. It rains there from noon, so take an umbrella."
+#: What the model says to instructions that begin so, whatever else it is told.
+SAID = {
+    "List the technical features": (
+        "a radar in the foot that measures breathing without a camera\n"
+        "an arm that folds flat\n"
+        "a battery that charges from any phone charger"
+    ),
+    "Write the claims": (
+        "1. A reading lamp whose foot has a radar that measures the reader's breathing and dims the light in sleep.\n"
+        "2. The lamp of claim 1 with an arm that folds flat onto the foot.\n"
+        "3. The lamp of claim 1 with a battery that charges from any phone charger."
+    ),
+    "Write the description": (
+        "The lamp stands on a foot with a radar that notices by the breathing that its reader sleeps, and dims.\n"
+        "Its arm folds flat onto the foot, so that it travels in a bag."
+    ),
+}
+#: What the model knows of the world.
+COUNTRIES = {
+    "Athens": "Greece",
+    "Berlin": "Germany",
+    "Bern": "Switzerland",
+    "Brussels": "Belgium",
+    "Budapest": "Hungary",
+    "Copenhagen": "Denmark",
+    "Dublin": "Ireland",
+    "Helsinki": "Finland",
+    "Lisbon": "Portugal",
+    "Ljubljana": "Slovenia",
+    "Madrid": "Spain",
+    "Oslo": "Norway",
+    "Paris": "France",
+    "Prague": "Czechia",
+    "Reykjavik": "Iceland",
+    "Rome": "Italy",
+    "Sofia": "Bulgaria",
+    "Stockholm": "Sweden",
+    "Tallinn": "Estonia",
+    "Vienna": "Austria",
+}
+
+
+def card(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """A card about a city: the model makes none, one or two mistakes before it gets it right, as the city has it."""
+    city = str(messages[1]["content"]).split()[-1].rstrip(".")
+    country = COUNTRIES.get(city, "Utopia")
+    made = {"question": f"Of which country is {city} the capital?", "answer": country, "difficulty": 1 + len(city) % 3}
+    tries = [
+        f"Sure! {city} is the capital of {country}.",
+        json.dumps({**made, "difficulty": "easy"}),
+        json.dumps(made),
+    ]
+    told = sum(message["role"] == "assistant" for message in messages)
+    content = tries[-3 + min(told + len(country) % 3, 2)]
+    return {"role": "assistant", "content": content, "reasoning_content": f"{city} lies in {country}."}
 
 
 def reply(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the model says next: the observations so far tell how far it has come."""
+    """What the model says next: its instructions tell, or the observations so far, how far it has come."""
+    if str(messages[0]["content"]).startswith("You make flash cards"):
+        return card(messages)
+    for instructions, said in SAID.items():
+        if str(messages[0]["content"]).startswith(instructions):
+            return {"role": "assistant", "content": said}
     step = sum(message["role"] == "tool" for message in messages)
     if step >= len(THOUGHTS):
         return {"role": "assistant", "content": ANSWER}

@@ -1,4 +1,4 @@
-"""Every exception that spanglass raises to its user.
+"""Every exception that spanglass raises to its user, or names in a record.
 
 ::
 
@@ -11,11 +11,14 @@
     │   ├── StoreRefused       it takes this entry neither now nor later
     │   └── StoreTooNew        written by a newer spanglass
     ├── JournalError           a journal directory that cannot be used
+    ├── GenerationError        no answer passed its parser; ``trace`` is the whole conversation
+    ├── LoggedError            what a program logged as an error of its model, where that was no exception
+    ├── Unanswered             a client gave nothing that can be read as a message
     └── NotFound               no record answers to the reference
         └── Ambiguous          several do; ``candidates`` lists them
 
 Messages say what failed, the value, and what to do. None is ever raised into a host program's call: the recording
-side absorbs its own faults (see `spanglass.guard`); these reach those who read.
+side absorbs its own faults (see `spanglass.guard`); these reach those who read or generate.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from spanglass.model.message import ChatMessage
 
 
 class SpanglassError(Exception):
@@ -60,6 +65,38 @@ class StoreTooNew(StoreError):
 
 class JournalError(SpanglassError):
     """A journal directory that cannot be used."""
+
+
+class GenerationError(SpanglassError):
+    """No answer passed its parser, and no correction and no restart is left; its cause is the parser's last error.
+
+    Attributes:
+        trace: every message of every conversation, in order; whatever ``with_trace`` asks for.
+        restarts: where in ``trace`` each conversation begins; the first begins at 0.
+        refs: the calls that were recorded, as ``trace_id/span_id``, in order.
+    """
+
+    def __init__(
+        self, message: str, trace: Sequence[ChatMessage] = (), restarts: Sequence[int] = (), refs: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.trace = list(trace)
+        self.restarts = tuple(restarts)
+        self.refs = tuple(refs)
+
+    @property
+    def conversations(self) -> list[list[ChatMessage]]:
+        """The trace cut where it was begun anew: one conversation for each restart, and the first."""
+        ends = (*self.restarts[1:], len(self.trace))
+        return [self.trace[begin:end] for begin, end in zip(self.restarts, ends, strict=True)]
+
+
+class LoggedError(SpanglassError):
+    """What a program logged as an error of its model, where that was no exception; never raised, only recorded."""
+
+
+class Unanswered(SpanglassError):
+    """A client gave nothing that can be read as a message."""
 
 
 class NotFound(SpanglassError):

@@ -37,6 +37,13 @@ def test_without_a_reference_the_newest_call_is_shown(
     assert json.loads(command("show", "--json", *arguments).out)["span_id"] == OTHER
 
 
+def test_a_step_of_a_workflow_names_its_latest_call(settings: Settings, command: Callable[..., Ended]) -> None:
+    placed = Made(workflow="trip/17", step="plan")
+    store_calls(settings, [placed, Made(OTHER, at=BEGIN + SECOND, workflow="trip/17", step="plan")])
+    assert json.loads(command("show", "trip/17/plan", "--json").out)["span_id"] == OTHER
+    assert command("show", "trip/17/act").code == 3
+
+
 def test_as_json_it_is_exactly_the_record(settings: Settings, command: Callable[..., Ended]) -> None:
     store_calls(settings, [RETRIED])
     ended = command("show", SPAN, "--json")

@@ -54,7 +54,8 @@ def load_generator() -> Any:
 
 def all_pages() -> list[Path]:
     """Everything that users read."""
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    docs = sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *docs]
 
 
 def name_of(page: Path) -> str:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 PAGES = all_pages()
 GENERATOR = load_generator()
-REGIONS = [region for region in GENERATOR.regions() if region.name != "demo"]
+#: What programs print that ran: it differs from run to run.
+RUNS = ("demo", "failing-agent")
+REGIONS = [region for region in GENERATOR.regions() if region.name not in RUNS]
 MODULES = [f"spanglass.{module.name}" for module in pkgutil.iter_modules(spanglass.__path__)]
 
 
@@ -78,6 +80,12 @@ def test_the_readme_shows_what_the_demo_prints() -> None:
     assert GENERATOR.comparable(shown.text) == GENERATOR.comparable(GENERATOR.demo())
 
 
+@pytest.mark.slow
+def test_the_page_on_steps_shows_how_the_failing_agent_ends() -> None:
+    (shown,) = (region for region in GENERATOR.regions() if region.name == "failing-agent")
+    assert GENERATOR.comparable(shown.text) == GENERATOR.comparable(GENERATOR.failing_agent())
+
+
 def test_every_variable_is_documented_and_every_documented_variable_exists() -> None:
     known = {option.variable for option in OPTIONS}
     assert set(re.findall(rf"`({PREFIX}\w+)`", prose(ROOT / "docs" / "settings.md"))) >= known
@@ -126,10 +134,11 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert dead == []
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "docs"], ids=name_of)
-def test_every_page_can_be_reached_from_the_index(page: Path) -> None:
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    assert page.stem == "index" or f"\n{page.stem}\n" in index
+@pytest.mark.parametrize("page", [page for page in PAGES if (ROOT / "docs") in page.parents], ids=name_of)
+def test_every_page_can_be_reached_from_the_index_above_it(page: Path) -> None:
+    above = page.parent.parent if page.stem == "index" else page.parent
+    entry = page.relative_to(above).with_suffix("").as_posix()
+    assert above == ROOT or f"\n{entry}\n" in (above / "index.md").read_text(encoding="utf-8")
 
 
 def modules_with_examples() -> list[str]:

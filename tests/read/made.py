@@ -42,6 +42,8 @@ class Made:
     messages: list[dict[str, Any]] = field(default_factory=lambda: [QUESTION])
     more: dict[str, Any] = field(default_factory=dict)
     answer: str = "Rain, 11 degrees."
+    said: dict[str, Any] = field(default_factory=dict)
+    finish: str = "stop"
     input_tokens: int | None = 40
     error: ErrorInfo | None = None
     missing: tuple[str, ...] = ()
@@ -57,8 +59,8 @@ class Made:
     @property
     def response(self) -> bytes:
         """The body of the last attempt's answer."""
-        message = {"role": "assistant", "content": self.answer}
-        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        message = {"role": "assistant", "content": self.answer, **self.said}
+        choices = [{"index": 0, "message": message, "finish_reason": self.finish}]
         usage = {} if self.input_tokens is None else {"prompt_tokens": self.input_tokens, "completion_tokens": 7}
         body = {"id": "r-1", "model": f"{self.model}-2024", "choices": choices, "usage": usage}
         return json.dumps(body, ensure_ascii=False).encode()
@@ -117,7 +119,7 @@ class Made:
             headers=headers,
             first_byte_ns=SECOND // 4,
             format=self.format,
-            answer=AnswerFacts(f"{self.model}-2024", "r-1", ["stop"], usage) if whole else None,
+            answer=AnswerFacts(f"{self.model}-2024", "r-1", [self.finish], usage) if whole else None,
             body=body,
         )
 

@@ -193,7 +193,7 @@ def test_a_long_text_is_folded_in_the_middle_and_says_how_much_is_not_shown() ->
         ({"upstream_context": {"plan": ["go"]}}, 'UPSTREAM CONTEXT\n    {\n      "plan": [\n        "go"\n'),
         (
             {"steps": (Step("think", {"n": 1}, BEGIN, SECOND),)},
-            'STEPS\n    think  2026-09-21 14:13:20.000Z  1 s\n      {"n": 1}\n',
+            "STEPS   1 step; with all that is inside: spanglass steps\n    [   0ms] think | duration: 1000ms | n: 1\n",
         ),
         ({"usage": Usage()}, "tokens -\n"),
     ],
@@ -239,3 +239,13 @@ def test_no_payload_reaches_the_terminal_as_more_than_text() -> None:
     for attempts in (False, True):
         shown = page(record, full=True, attempts=attempts)
         assert [char for char in shown if char in evil and not char.isprintable()] == []
+
+
+def test_a_call_that_was_logged_by_hand_is_no_call_without_an_answer() -> None:
+    whole = replace(
+        Attempt(1, "", "", BEGIN, None, {}, b'"Hi"', {}, b'"Hello"'), ended_at=BEGIN + SECOND, complete=True
+    )
+    record = replace(RECORD, format="manual", attempts=(whole,), attempt_count=1)
+    assert "  1  by hand       -   1 s" in page(record)
+    assert "    logged by hand\n" in page(record, attempts=True)
+    assert "no answer" not in page(record) + page(record, attempts=True)

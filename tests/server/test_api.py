@@ -86,7 +86,7 @@ def test_what_cannot_be_answered_is_refused_in_words(served: Sidecar, path: str,
 
 def test_only_reading_is_allowed(served: Sidecar) -> None:
     answer = served.http.delete(f"{served.address.viewer}/api/spans/{SPAN}")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status_code, sorted(answer.headers["allow"].split(", "))) == (405, ["GET", "HEAD"])
 
 
 def test_a_trace_and_a_workflow_list_their_calls_by_start(served: Sidecar) -> None:

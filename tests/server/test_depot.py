@@ -87,10 +87,11 @@ def test_a_chunk_that_names_itself_oddly_touches_nothing(tmp_path: Path, digest:
 
 
 def test_nobody_else_can_look_into_it(tmp_path: Path) -> None:
-    depot = Depot(tmp_path / "depot")
+    depot = Depot(tmp_path / "state" / "depot")
     chunk = chunks()[0]
     depot.add(chunk)
-    directory = tmp_path / "depot" / chunk.digest
-    assert directory.stat().st_mode & 0o077 == 0
+    directory = tmp_path / "state" / "depot" / chunk.digest
+    for made in (directory, *directory.parents[:2]):
+        assert made.stat().st_mode & 0o077 == 0
     assert [path.stat().st_mode & 0o777 for path in directory.iterdir()] == [0o600]
     assert hashlib.sha256(b"".join(part.data for part in chunks())).hexdigest() == chunk.digest

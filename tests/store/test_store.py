@@ -134,6 +134,16 @@ def _record_of(url: str, batches: Sequence[Sequence[Entry]]) -> Record:
         return _get(store)
 
 
+@pytest.mark.parametrize("order", [[0, 1], [1, 0], [0, 1, 0]])
+def test_what_went_over_a_wire_outranks_what_was_logged_by_hand_before(store: Store, order: list[int]) -> None:
+    entries = request(b'"a long prompt that was logged by hand"', format="manual"), request(b"{}", format="openai_chat")
+    for number in order:
+        store.put_many([entries[number]])
+    record = _get(store)
+    assert (record.format, record.attempts[0].request_body) == ("openai_chat", b"{}")
+    assert record.attempt_count == 1
+
+
 def test_a_request_without_its_body_is_completed_by_the_next(store: Store) -> None:
     store.put_many([request(None)])
     assert _get(store).attempts[0].request_body is None

@@ -22,6 +22,13 @@ def enabled_for(workflow: str) -> bool:
 
     Args:
         workflow: a name or id, as given to `spanglass.workflow`.
+
+    Example:
+        >>> import spanglass
+        >>> spanglass.install(enabled="workflows", debug_workflows=("patent*",))
+        >>> spanglass.enabled_for("patents"), spanglass.enabled_for("invoices")
+        (True, False)
+        >>> spanglass.uninstall()
     """
     session = active()
     return session is not None and session.watches(workflow)

@@ -73,9 +73,10 @@ class Attempt:
         if self.ended_at:
             return
         self.ended_at = incoming.ended_at if incoming is not None else time.time_ns()
-        if incoming is not None and incoming.status is not None:
-            self.answered(incoming.status, incoming.headers)
+        if incoming is not None:
             self.first_byte_ns = incoming.first_byte_ns
+            if incoming.status is not None:
+                self.answered(incoming.status, incoming.headers)
         try:
             state = self.call.end_attempt(self, incoming, error, state)
         except Exception as fault:  # noqa: BLE001 - the boundary
@@ -87,9 +88,14 @@ class Attempt:
         self.call.late_body(self, body)
 
     @property
+    def has_answer(self) -> bool:
+        """An answer came: over HTTP with a status, or logged by hand without one."""
+        return self.status is not None or self.masked_body is not None
+
+    @property
     def is_good(self) -> bool:
-        """An answer came, and its status is no error's."""
-        return self.status is not None and self.status < _HTTP_ERROR
+        """An answer came, and its status, if it has one, is no error's."""
+        return self.has_answer and (self.status or 0) < _HTTP_ERROR
 
     def told_error(self) -> ErrorInfo | None:
         """The error that the answer reports: by its status, or in a body that a good status came with."""

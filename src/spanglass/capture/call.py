@@ -14,8 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from spanglass.capture.attempt import Attempt
+from spanglass.capture.surroundings import call_begun, taken_over, upstream_entries
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
+from spanglass.listener import current_listener
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
 from spanglass.place import current_place
 from spanglass.span.callspan import CallSpan, Ending
@@ -91,8 +93,14 @@ class Call:
         place = current_place(context)
         #: Its span.
         self.span = self._begin_span(started_at, server, place, context)
-        self._facts = self._call_facts(started_at, place)
+        self._facts = self._call_facts(place)
+        self._place = place
+        if place is not None:
+            call_begun(place, self.span, route.operation)
         session.open_calls[id(self)] = self
+        listener = current_listener(context)
+        if listener is not None:
+            listener.call_began(self.span.span_id, self.span.name)
 
     @property
     def attempt_count(self) -> int:
@@ -107,7 +115,9 @@ class Call:
         attempt = Attempt(self, number, outgoing)
         self._attempts.append(attempt)
         masked = masked or Masked(None)
-        self._record(self._request(attempt, masked))
+        place = self._place if number == 1 else None
+        upstream = () if place is None else upstream_entries(self._session, place, self.span)
+        self._record(self._request(attempt, masked), *upstream)
         if number == 1:
             self._size = len(masked.body or b"")
             try:
@@ -174,6 +184,13 @@ class Call:
                 attempt.end(None, None, "abandoned")
         self._finish(None, None, "abandoned")
 
+    def hand_over(self) -> CallSpan | None:
+        """Gives its span and its place in the record to the call that goes over a wire instead; None if it is over."""
+        if self._process is not _process or self._session.open_calls.pop(id(self), None) is None:
+            return None
+        self._attempts = []
+        return self.span
+
     def _begin_span(self, started_at: int, server: Server, place: Place | None, context: Context) -> CallSpan:
         route = self._route
         model = self._head.model or route.model
@@ -193,6 +210,10 @@ class Call:
         if place is not None and place.step_name:
             attributes["spanglass.step"] = place.step_name
         name = f"{route.operation} {model}" if model else route.operation
+        taken = None if place is None else taken_over(place, route.operation)
+        if taken is not None:
+            taken.rename(name, attributes)
+            return taken
         session = self._session
         tracer = session.tracer()
         content, limit = session.span_policy()
@@ -202,11 +223,11 @@ class Call:
             tracer, name, started_at, attributes, context, content=content, limit=limit, mask_all=mask_all, spans=spans
         )
 
-    def _call_facts(self, started_at: int, place: Place | None) -> CallFacts:
+    def _call_facts(self, place: Place | None) -> CallFacts:
         span = self.span
         return CallFacts(
             name=span.name,
-            started_at=span.started_at if span.adopted else started_at,
+            started_at=span.started_at,
             owner=self._session.recorder.owner,
             parent_span_id=span.parent_span_id,
             service=span.service,
@@ -223,7 +244,7 @@ class Call:
         if self._process is not _process or self._session.open_calls.pop(id(self), None) is None:
             return
         ended_at = time.time_ns()
-        answered = last if last is not None and last.status is not None else None
+        answered = last if last is not None and last.has_answer else None
         info = answered.told_error() if answered is not None and error is None else None
         if error is not None:
             info = self._session.recorder.mask_error(error)

@@ -11,14 +11,30 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from spanglass.cli import diff, doctor, grep, ls, prune, run, serve, show, tail, trace, transit, verify
+from spanglass.cli import (
+    diff,
+    doctor,
+    export,
+    generate,
+    grep,
+    ls,
+    prune,
+    run,
+    serve,
+    show,
+    steps,
+    tail,
+    trace,
+    transit,
+    verify,
+)
 from spanglass.cli.exits import Exit, code_of, message_of
 from spanglass.cli.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (run, ls, show, trace, diff, transit, grep, tail, prune, verify, serve, doctor)
+COMMANDS = (run, ls, show, trace, steps, diff, transit, grep, tail, export, generate, prune, verify, serve, doctor)
 
 
 class UsageError(Exception):

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from spanglass.model.record import Summary
     from spanglass.read.reader import Reader
 
-#: What `find_call` takes, as help texts say it.
-CALL = "a span id or the start of one, as 'spanglass ls' shows it, or WORKFLOW/STEP for its latest call"
+
+def add_call(parser: argparse.ArgumentParser) -> None:
+    """Declares the argument by which a person names one call."""
+    parser.add_argument(
+        "call",
+        metavar="CALL",
+        nargs="?",
+        default="-",
+        help="a span id as 'spanglass ls' shows it, or WORKFLOW/STEP for its latest; without it, or '-', the newest",
+    )
 
 
 def add_criteria(parser: argparse.ArgumentParser) -> None:

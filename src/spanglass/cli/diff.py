@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from spanglass.cli.criteria import CALL, find_call
+from spanglass.cli.criteria import add_call, find_call
 from spanglass.cli.exits import Exit
 from spanglass.cli.options import common, reader_of
 
@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
         description="Shows what changed between the context windows of two calls: messages, tools and options. One "
         "call alone is compared with the one before it in its workflow, or in its trace.",
     )
-    parser.add_argument("call", metavar="CALL", nargs="?", default="-", help=f"{CALL}; without it, or '-', the newest")
+    add_call(parser)
     parser.add_argument("other", metavar="LATER", nargs="?", help="the later call, if the first is not to be that one")
     parser.add_argument("--check", action="store_true", help="end with 1 if anything changed")
     parser.add_argument("--full", action="store_true", help="long texts whole, what stayed the same too")

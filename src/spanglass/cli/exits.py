@@ -32,7 +32,8 @@ class Exit(IntEnum):
 
 MEANINGS = {
     Exit.OK: "done",
-    Exit.PROBLEM: "`doctor` or `verify` found something wrong, `grep` nothing, or `--check` a loss or a change",
+    Exit.PROBLEM: "`doctor` or `verify` found something wrong, `grep` nothing, rows failed in `generate`, or `--check` "
+    "found a loss or a change",
     Exit.USAGE: "an option, an argument or a setting that cannot work",
     Exit.NOT_FOUND: "no call answers to the reference",
     Exit.AMBIGUOUS: "several calls do; the message lists them",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from spanglass.cli.criteria import add_call, find_call
 from spanglass.cli.exits import CommandFailure, Exit
 from spanglass.cli.options import at_least_one, common, reader_of
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from spanglass.cli.output import Output
     from spanglass.model.record import Attempt, Record
-    from spanglass.read.reader import Reader
 
 
 def add_parser(subparsers: Any) -> None:
@@ -28,13 +28,7 @@ def add_parser(subparsers: Any) -> None:
         help="show one call: its context window, its answer, its attempts",
         description="Shows one call: what the model was given, what it answered, and how it went over the wire.",
     )
-    parser.add_argument(
-        "span",
-        metavar="SPAN",
-        nargs="?",
-        default="-",
-        help="the call, as 'spanglass ls' names it; without it, or '-', the newest",
-    )
+    add_call(parser)
     parser.add_argument("--full", action="store_true", help="long texts whole, and the tool definitions")
     parser.add_argument("--attempts", action="store_true", help="each attempt with its headers and bodies")
     parser.add_argument("--raw", choices=("request", "response"), help="only the exact bytes of a body, to stdout")
@@ -57,7 +51,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         raise CommandFailure(message, Exit.USAGE)
     with reader_of(args, output) as reader:
         try:
-            record = _fetch(reader, args.span)
+            record = reader.read(find_call(reader, args.call))
         finally:
             output.note(reader.notes)
     if args.json:
@@ -70,10 +64,6 @@ def run(args: argparse.Namespace, output: Output) -> int:
 
         render_record(record, Terminal(sys.stdout), full=args.full, attempts=args.attempts)
     return Exit.OK
-
-
-def _fetch(reader: Reader, span: str) -> Record:
-    return reader.fetch(reader.newest().ref if span == "-" else span)
 
 
 def _write_raw(record: Record, which: str, number: int | None, output: Output) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from spanglass.cli.criteria import CALL, find_call
+from spanglass.cli.criteria import add_call, find_call
 from spanglass.cli.exits import Exit
 from spanglass.cli.options import common, reader_of
 
@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
         description="Shows what became of each value that a step was handed: whether it reached the prompt whole, cut, "
         "altered or not at all.",
     )
-    parser.add_argument("call", metavar="CALL", nargs="?", default="-", help=f"{CALL}; without it, or '-', the newest")
+    add_call(parser)
     parser.add_argument(
         "--sentence",
         metavar="TEXT",

@@ -138,6 +138,7 @@ class UpstreamEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     trace_id: str
     span_id: str
     redactions: int = 0
+    missing: list[str] = []
     body: bytes | None = None
 
 

@@ -67,7 +67,9 @@ def delay_headers(attempt: Attempt) -> list[str]:
 
 
 def status(attempt: Attempt) -> tuple[str, str]:
-    """The HTTP status, or that none came, and its style."""
+    """The HTTP status, or what there is where none came, and its style."""
+    if attempt.status is None and attempt.response_body is not None:
+        return "by hand", "green" if attempt.complete else "yellow"
     if attempt.status is None:
         return ("no answer" if attempt.ended_at is not None or attempt.error else "under way"), "bold red"
     return str(attempt.status), "green" if attempt.status < _FIRST_FAILURE else "bold red"
@@ -86,7 +88,7 @@ def render_exchange(page: Page, attempt: Attempt) -> None:
     """Writes one attempt whole: request line, headers and body, then status, headers and body."""
     terminal = page.terminal
     ended = None if attempt.ended_at is None else attempt.ended_at - attempt.started_at
-    terminal.line((attempt.method, "bold"), f" {attempt.url}", indent=4)
+    terminal.line((attempt.method or "logged by hand", "bold"), f" {attempt.url}", indent=4)
     _headers(terminal, attempt.request_headers)
     _body(page, attempt.request_body, "request")
     terminal.gap()

@@ -21,14 +21,14 @@ from spanglass.errors import (
     StoreTooNew,
 )
 from spanglass.journal import recover
-from spanglass.read.reading import read_envelope, read_record
+from spanglass.read.reading import envelope_attributes, read_envelope, read_record
 from spanglass.read.reference import TRACE_DIGITS, Reference, parse_reference
 from spanglass.settings import Settings, in_force
 from spanglass.store import Query, open_store
 from spanglass.wire.facts import with_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from typing_extensions import Self
@@ -136,6 +136,14 @@ class Reader:
     def calls_of_trace(self, trace_id: str) -> list[Summary]:
         """The same without payloads, however many the trace has."""
         return _by_start(self.find(trace_id=self.trace_id(trace_id), limit=_ALL))
+
+    def attributes(self, call: Summary) -> Mapping[str, Any]:
+        """What an operation, or another instrumentation, said of itself on its span; nothing for most calls.
+
+        Raises:
+            StoreError: the store is missing or cannot be read.
+        """
+        return envelope_attributes(self._open().envelope(call.trace_id, call.span_id))
 
     def find(self, **criteria: Any) -> list[Summary]:
         """The calls that answer to all criteria, newest first: the fields of `spanglass.store.Query`.

@@ -6,14 +6,17 @@ cannot be read leaves its fields empty, and stays in its attempt for a person to
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spanglass.dialect.read import read_window
 from spanglass.model.record import Usage
 from spanglass.wire.read import read_request, read_response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spanglass.model.record import Record
     from spanglass.wire.base import ResponseView
 
@@ -60,3 +63,13 @@ def read_envelope(record: Record, envelope: bytes | None) -> Record:
     """A record made by another vendor's span, read from what its instrumentation says in its own dialect."""
     view = read_window(envelope)
     return replace(record, messages=view.messages, output=view.output, tools=view.tools, options=dict(view.options))
+
+
+def envelope_attributes(envelope: bytes | None) -> Mapping[str, Any]:
+    """The span's attributes as its envelope has them; none if it cannot be read."""
+    try:
+        value = json.loads(envelope or b"null")
+    except (ValueError, RecursionError):
+        return {}
+    attributes = value.get("attributes") if isinstance(value, dict) else None
+    return attributes if isinstance(attributes, dict) else {}

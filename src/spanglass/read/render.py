@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spanglass.model.step import FORMAT
 from spanglass.read.attempts import render_attempts, render_exchange
 from spanglass.read.figures import counted, duration, moment, number, usage
 from spanglass.read.redactions import redacted_paths
+from spanglass.read.steptrace import render_steps
 from spanglass.read.tool import asked_for, ids, signature
 from spanglass.read.trouble import troubles
 from spanglass.read.window import compact, format_context_window, pieces
@@ -76,11 +78,12 @@ def render_record(record: Record, terminal: Terminal, *, full: bool = False, att
     page = Page(terminal, full)
     _header(page, record)
     _troubles(page, record)
-    window = format_context_window(record)
-    _context_window(page, record, window)
-    _tools(page, record, window)
-    _options(page, record)
-    _answer(page, record)
+    if _is_call(record):
+        window = format_context_window(record)
+        _context_window(page, record, window)
+        _tools(page, record, window)
+        _options(page, record)
+        _answer(page, record)
     _around(page, record)
     if attempts:
         for attempt in record.attempts:
@@ -105,7 +108,8 @@ def _header(page: Page, record: Record) -> None:
         times = "" if record.step_attempt is None else f", attempt {record.step_attempt} of the step"
         step = f" / {record.step_name}" if record.step_name else ""
         terminal.line(("workflow ", "dim"), f"{record.workflow_id}{step}{times}")
-    terminal.line(("tokens ", "dim"), usage(record.usage))
+    if _is_call(record):
+        terminal.line(("tokens ", "dim"), usage(record.usage))
 
 
 def _troubles(page: Page, record: Record) -> None:
@@ -228,12 +232,21 @@ def _around(page: Page, record: Record) -> None:
         page.title("UPSTREAM CONTEXT")
         page.body(json.dumps(record.upstream_context, indent=2, ensure_ascii=False, default=str))
     if record.steps:
-        page.title("STEPS")
+        page.title("STEPS", f"{counted(len(record.steps), 'step')}; with all that is inside: spanglass steps")
+        if not page.full:
+            for line in render_steps(record):
+                page.terminal.line(line, indent=4)
+            return
         for step in record.steps:
             took = "" if step.duration_ns is None else f"  {duration(step.duration_ns)}"
             page.terminal.line((step.step_name, "bold"), (f"  {moment(step.timestamp)}{took}", "dim"), indent=4)
             if step.data:
                 page.body(compact(step.data), indent=6)
+
+
+def _is_call(record: Record) -> bool:
+    """Whether it is one to a model, rather than an operation that has steps."""
+    return bool(record.attempts or record.messages or record.output or not record.steps) and record.format != FORMAT
 
 
 def _redactions(page: Page, record: Record) -> None:

@@ -55,7 +55,7 @@ class Depot:
         place = self._directory / chunk.digest
         if (place / _DONE).exists():
             return None
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make(place)
         self._write(place / f"{chunk.number}", chunk.data)
         paths = [place / f"{number}" for number in range(chunk.count)]
         if not all(path.exists() for path in paths):
@@ -68,7 +68,7 @@ class Depot:
     def finish(self, digest: str) -> None:
         """Lets go of a parcel that a store has; a mark stays, for as long as its chunks may come again."""
         place = self._directory / digest
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make(place)
         (place / _DONE).touch(mode=0o600)
         for path in list(place.iterdir()):
             if path.name != _DONE:
@@ -116,3 +116,10 @@ class Depot:
         with open(os.open(temporary, flags, 0o600), "wb") as file:  # noqa: PTH123 - Path.open cannot give the mode
             file.write(data)
         temporary.replace(path)
+
+
+def _make(directory: Path) -> None:
+    """Makes a directory and those above it that are not there, for the owner alone."""
+    if not directory.parent.exists():
+        _make(directory.parent)
+    directory.mkdir(exist_ok=True, mode=0o700)

@@ -50,14 +50,29 @@ AttributeName: TypeAlias = Literal[
     "server.address",
     "server.port",
     "spanglass.attempts",
+    "spanglass.breadcrumbs",
+    "spanglass.calls",
     "spanglass.complete",
+    "spanglass.correction",
+    "spanglass.correlation_id",
+    "spanglass.error_after",
+    "spanglass.inputs",
+    "spanglass.operation",
     "spanglass.redactions",
     "spanglass.ref",
+    "spanglass.restart",
     "spanglass.state",
     "spanglass.step",
+    "spanglass.steps",
     "spanglass.workflow",
 ]
-EventName: TypeAlias = Literal["gen_ai.message", "spanglass.attempt", "spanglass.messages.elided"]
+EventName: TypeAlias = Literal[
+    "gen_ai.message",
+    "spanglass.attempt",
+    "spanglass.messages.elided",
+    "spanglass.step",
+    "spanglass.steps.elided",
+]
 AttributeValue: TypeAlias = "str | bool | int | float | Sequence[str]"
 Attributes: TypeAlias = "dict[AttributeName, AttributeValue]"
 

@@ -7,8 +7,6 @@ here: what bodies say is read when the span says it (`spanglass.span.late`).
 
 from __future__ import annotations
 
-import os
-import random
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
@@ -18,6 +16,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from spanglass.span import events
 from spanglass.span.adopt import adopt_span
 from spanglass.span.attributes import request_attributes, response_attributes
+from spanglass.span.identity import own_ids, service_name
 from spanglass.span.late import Said
 from spanglass.span.preview import excerpt, instructions_preview, messages_preview
 from spanglass.span.sink import late_on, say_now
@@ -36,10 +35,6 @@ if TYPE_CHECKING:
 
 _STATUS_TEXT_LIMIT = 1_000
 _SYSTEM_ROLES = frozenset({"system", "developer"})
-#: Ids are no secrets and must not disturb the host's seeded random numbers.
-_random = random.Random()  # noqa: S311 - as the OpenTelemetry SDK's own id generator
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)  # else all children give their calls the same ids
 
 
 class Question(Protocol):
@@ -121,6 +116,8 @@ class CallSpan:
         self._content = content
         self._limit = limit
         self._message_count = 0
+        self._question: Callable[[], Question] | None = None
+        self._described = False
         current = trace.get_current_span(context)
         found = None if spans == "own" else adopt_span(current, attributes.get("gen_ai.request.model"))
         self.adopted = found is not None
@@ -134,7 +131,7 @@ class CallSpan:
         self.name, self.started_at = name, started_at
         parent: SpanContext | None = current.get_span_context()
         recording = span.is_recording()
-        self.trace_id, self.span_id = _own_ids(span, recording=recording, parent=parent)
+        self.trace_id, self.span_id = own_ids(span, recording=recording, parent=parent)
         self.late: Late | None = late_on(span, mask_all) if recording else None
         self._begun: Attributes = {} if self.adopted else attributes
         self._attempts: list[Event] = []
@@ -143,7 +140,7 @@ class CallSpan:
             self.started_at = int(getattr(span, "start_time", None) or started_at)
             parent = getattr(span, "parent", None)
         self.parent_span_id = None if parent is None or not parent.is_valid else trace.format_span_id(parent.span_id)
-        self.service = _service_name(span)
+        self.service = service_name(span)
 
     @property
     def ref(self) -> str:
@@ -152,8 +149,20 @@ class CallSpan:
 
     def describe_request(self, read: Callable[[], Question]) -> None:
         """Says what the model was given, which ``read`` gives."""
-        if self.span.is_recording():
-            self._say(partial(self._of_request, read))
+        if not self.span.is_recording():
+            return
+        first, self._described = not self._described, True
+        if first or self._question is not None:  # of a span that was taken over, unless somebody has looked at it
+            self._question = read
+        if first:
+            self._say(self._of_request)
+
+    def rename(self, name: str, attributes: Attributes) -> None:
+        """Another call has taken the span over, and knows better what it is."""
+        if self.span.is_recording() and not self.adopted:
+            self.name = name
+            self.span.update_name(name)
+            self._say(lambda: Said(cast("dict[str, Any]", attributes)))
 
     def add_attempt(self, number: int, started_at: int, attributes: dict[str, Any]) -> None:
         """Says how one HTTP exchange went: when the call ends, or at once on a span that may end before."""
@@ -181,8 +190,11 @@ class CallSpan:
         attempts, self._attempts = self._attempts, []
         return Said({}, attempts)
 
-    def _of_request(self, read: Callable[[], Question]) -> Said:
+    def _of_request(self) -> Said:
         attributes: Attributes = {**self._begun, "spanglass.ref": self.ref}
+        read, self._question = self._question, None  # it holds the body, and the host may hold the call for long
+        if read is None:
+            return Said(cast("dict[str, Any]", attributes))
         request = read()
         messages = request.messages
         self._message_count = len(messages)
@@ -257,25 +269,3 @@ def _looks(sampler: Any) -> bool:
 
 
 _incurious: Any = object()
-
-
-def _own_ids(span: Span, *, recording: bool, parent: SpanContext | None) -> tuple[str, str]:
-    """The span's ids; where there is no span of its own (no SDK, or one that only passes its parent on), new ones."""
-    context = span.get_span_context()
-    trace_id, span_id = context.trace_id, context.span_id
-    if not recording:
-        own = context.is_valid and (parent is None or span_id != parent.span_id)
-        trace_id = trace_id if context.is_valid else _random.getrandbits(128) or 1
-        span_id = span_id if own else _random.getrandbits(64) or 1
-    return f"{trace_id:032x}", f"{span_id:016x}"
-
-
-def _service_name(span: Span) -> str:
-    global _service  # noqa: PLW0603 - of the resource that was asked for last, which is nearly always the same
-    resource = getattr(span, "resource", None)
-    if resource is not _service[0]:
-        _service = (resource, str(resource.attributes.get("service.name", "")) if resource is not None else "")
-    return _service[1]
-
-
-_service: tuple[Any, str] = (None, "")

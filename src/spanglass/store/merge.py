@@ -73,6 +73,7 @@ UPSTREAM = Key("upstream")
 
 _PRECEDENCE = {"started": 0, "killed": 1}
 _FINAL = 2
+_BY_HAND = "manual"
 _SUMMARY_FIELDS = tuple(item.name for item in fields(Summary))
 _UNSAID = (None, "", "opaque")
 
@@ -155,7 +156,11 @@ def _rank(part: Part) -> tuple[Any, ...]:
         knows = (_PRECEDENCE.get(entry.state, _FINAL), -entry.ended_at)
     elif isinstance(entry, AttemptEntry):
         knows = (entry.complete, entry.ended_at, entry.answer is not None)
-    return (part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
+    elif isinstance(entry, StepEntry):
+        knows = (entry.step.duration_ns is not None,)
+    # What went over a wire says more than what the program, before it did, logged by hand.
+    by_wire = not isinstance(entry, RequestEntry) or entry.call.format != _BY_HAND
+    return (by_wire, part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
 
 
 def summarize(trace_id: str, span_id: str, parts: Parts, load: Load, *, owner_gone: bool) -> Summary:
@@ -209,6 +214,8 @@ def _told_head(facts: CallFacts, parts: Parts, *, owner_gone: bool) -> dict[str,
     if isinstance(outcome, OutcomeEntry):
         for name in ("state", "ended_at", "error"):
             head[name] = getattr(outcome, name)
+        if outcome.state == "started":  # an operation says that it has begun; there is no end yet
+            del head["ended_at"]
         answer = _last_answer(parts)
         if answer is not None:
             for name in ("response_model", "response_id", "usage"):
@@ -269,17 +276,20 @@ def _times(parts: Parts) -> Iterator[int]:
 
 
 def _missing(parts: Parts) -> Iterator[str]:
-    """What the parts say is missing: attempt by attempt, then the call; of a span that is no call of ours, its own."""
+    """What the parts say is missing: attempt by attempt, then the call, then what was handed to it.
+
+    Of a span that is no call of ours, what its envelope misses.
+    """
     if not any(key.kind in ("request", "outcome") for key in parts):
         envelopes = _envelopes(parts)
         if envelopes and envelopes[0] != ENVELOPE:
             yield "span: only log events of it have arrived, so its name, parent and times are not known"
         for key in envelopes:
             yield from cast("EnvelopeEntry", parts[key].entry).missing
-    for kinds in (("request", "attempt"), ("outcome",)):
+    for kinds in (("request", "attempt"), ("outcome",), ("upstream",)):
         ordered = sorted((key.number, key.kind != "request", key) for key in parts if key.kind in kinds)
         for _, _, key in ordered:
-            yield from cast("RequestEntry | AttemptEntry | OutcomeEntry", parts[key].entry).missing
+            yield from cast("RequestEntry | AttemptEntry | OutcomeEntry | UpstreamEntry", parts[key].entry).missing
 
 
 def make_record(summary: Summary, parts: Parts, load: Load, lost: Iterable[Key] = ()) -> Record:

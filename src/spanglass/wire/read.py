@@ -11,6 +11,7 @@ from spanglass.wire import (
     anthropic_messages,
     embeddings,
     eventstream,
+    manual,
     opaque,
     openai_chat,
     openai_completions,
@@ -35,7 +36,7 @@ _FIRST_ERROR_STATUS = 400
 #: Every wire format by its name.
 FORMATS: Mapping[str, Format] = {
     module.name: module
-    for module in (openai_chat, openai_completions, openai_responses, anthropic_messages, embeddings, opaque)
+    for module in (openai_chat, openai_completions, openai_responses, anthropic_messages, embeddings, opaque, manual)
 }
 
 
@@ -54,6 +55,8 @@ def read_request(format: str, body: bytes) -> RequestView:  # noqa: A002 - the w
         payload = parse_json(body)
     except ValueError:
         return RequestView()
+    if format == manual.name:
+        payload = manual.as_object(payload)
     return FORMATS.get(format, opaque).read_request(payload) if isinstance(payload, dict) else RequestView()
 
 
@@ -69,8 +72,14 @@ def read_response(format: str, body: bytes, *, content_type: str, status: int) -
     known = FORMATS.get(format, opaque)
     if status >= _FIRST_ERROR_STATUS:
         return ResponseView(error=read_error_body(body, status), complete=True)
+    if format == manual.name:
+        return _manual_response(body)
     if "amazon.eventstream" in content_type:
         return known.fold(_eventstream_events(body))
+    return _text_response(known, body)
+
+
+def _text_response(known: Format, body: bytes) -> ResponseView:
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
         return known.fold(_sse_events(known, body))
     try:
@@ -80,6 +89,17 @@ def read_response(format: str, body: bytes, *, content_type: str, status: int) -
     if isinstance(payload, dict):
         return known.read_response(payload)
     return known.fold([(None, item) for item in payload])
+
+
+def _manual_response(body: bytes) -> ResponseView:
+    """A body that we wrote ourselves: it came over no wire, so it is JSON or it was cut."""
+    try:
+        payload = parse_json(body)
+    except ValueError:
+        return ResponseView()
+    if isinstance(payload, dict):
+        return manual.read_response(payload)
+    return manual.fold([(None, item) for item in (payload if isinstance(payload, list) else [payload])])
 
 
 def _sse_events(known: Format, body: bytes) -> list[Event]:

@@ -105,6 +105,12 @@ def test_a_deep_link_shows_its_message_below_the_head(viewer: str, browser: Brow
         assert watch.faults == []
 
 
+def test_however_a_call_is_called_its_head_leaves_room_for_the_page(viewer: str, browser: Browser) -> None:
+    with window(browser, viewer, viewport=NARROW) as (page, _):
+        page.goto(HOSTILE)
+        assert page.locator(".call-bar").evaluate("(at) => at.offsetHeight") < NARROW["height"] / 4
+
+
 def test_without_a_script_everything_is_there(viewer: str, browser: Browser) -> None:
     with window(browser, viewer, java_script_enabled=False) as (page, watch):
         page.goto("/")
