@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from inline_snapshot import snapshot
 
-from end_to_end.backends import jaeger
-from end_to_end.backends.process import BIN
+from end_to_end.backends import jaeger, otlp
+from end_to_end.backends.process import BIN, until
 from end_to_end.program import run_program
 from fake_provider import Answer, Pause
 
@@ -128,3 +128,16 @@ def test_a_thousand_messages_freeze_no_page(stack: Stack, tmp_path: Path, provid
     assert [message["role"] for message in (shown[0], shown[-1])] == ["user", "assistant"]
     assert [event["count"] for event in span.events if event["event"] == "spanglass.messages.elided"] == [936]
     assert span.events[0]["content"].startswith("0: words")
+
+
+def test_what_other_programs_say_at_length_is_cut_for_jaeger_and_whole_in_the_sidecar(stack: Stack) -> None:
+    words = " ".join(f"word{number}" for number in range(100_000))
+    messages = [{"role": "user", "parts": [{"type": "text", "content": words}]}]
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.input.messages": messages}
+    made = otlp.span("chat m", attributes, events=[{"name": "note", "attributes": {"text": words}}])
+    otlp.send_spans(stack, "look-long", [made])
+    (span,) = jaeger.spans_of(stack, "look-long")
+    values = [*span.tags.values(), *(value for event in span.events for value in event.values())]
+    assert READABLE - 8 <= max(len(str(value).encode()) for value in values) <= READABLE
+    record = until(lambda: stack.record(span.ref), "the record is there")
+    assert [(message["role"], message["content"]) for message in record["messages"]] == [("user", words)]
