@@ -142,7 +142,7 @@ class Attempt:
             attributes["status"] = self.status
         if error is not None:
             attributes["error.type"] = type(error).__qualname__
-        retry_after = header_of(self.head, "retry-after")
+        retry_after = "" if self.is_good else header_of(self.head, "retry-after")
         if retry_after:
             attributes["retry_after"] = retry_after
         return attributes
