@@ -16,7 +16,7 @@ from journal.made import exits, journal_in, numbers, request
 from spanglass import guard
 from spanglass.errors import StoreBusy
 from spanglass.export import drain as draining
-from spanglass.export.drain import Drain
+from spanglass.export.drain import Drain, _Lull
 from spanglass.store import open_store
 
 if TYPE_CHECKING:
@@ -366,3 +366,11 @@ def test_programs_end_well(tmp_path: Path, name: str) -> None:
     found = [int(line) for line in (tmp_path / "stored").read_text().split()]
     assert found == sorted(set(found))
     assert found == [int(line) for line in done.stdout.split()]
+
+
+def test_it_waits_for_a_lull_unless_there_is_much_or_it_has_waited_for_long() -> None:
+    lull = _Lull()
+    assert [lull.is_here(pending) for pending in (10, 20, 20)] == [False, False, True]
+    assert lull.is_here(9 << 20)
+    assert [lull.is_here(pending) for pending in range(1, 11)] == [False] * 9 + [True]
+    assert not lull.is_here(1)

@@ -36,6 +36,9 @@ _PRUNE_S = 600.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _START_AGAIN_S = 1.0
+#: What does not wait for a lull: so many bytes, or what has been passed over so often.
+_MUCH_BYTES = 8 << 20
+_LOOKS = 10
 
 
 class _Request(NamedTuple):
@@ -164,7 +167,7 @@ class Drain:
             self._thread, self.awake = None, False
 
     def _loop(self, queue: Queue, outlet: _Outlet) -> None:
-        due = time.monotonic() + self._interval_s
+        due, lull = time.monotonic() + self._interval_s, _Lull()
         while True:
             asleep = self._falls_asleep()
             try:
@@ -186,10 +189,12 @@ class Drain:
             elif item is not None:
                 _run_one(item)
             del item  # it may hold objects of the host
-            if time.monotonic() >= due:
+            if time.monotonic() >= due and lull.is_here(self._journal.pending_bytes):
                 self._do_chore()
                 whole = outlet.tend()
                 due = time.monotonic() + (max(self._interval_s, outlet.pause_s) if whole else 0.0)
+            elif time.monotonic() >= due:
+                due = time.monotonic() + self._interval_s
 
     def _do_chore(self) -> None:
         try:
@@ -209,6 +214,27 @@ class Drain:
     def after_fork_in_child(self) -> None:
         """Starts over: the thread, and the work that waits for it, are the parent's."""
         self._begin()
+
+
+class _Lull:
+    """Waits for a moment in which the host makes no calls: two threads that both compute slow each other down.
+
+    Nobody waits for what is in the journal, for readers look there, too. So it is moved when nothing came since the last
+    look; or else when there is much of it, or it has waited for long.
+    """
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._looks = 0
+
+    def is_here(self, pending: int) -> bool:
+        """Whether ``pending`` bytes of the journal are to be moved now."""
+        grew, self._seen = pending > self._seen, pending
+        self._looks += 1
+        if grew and pending < _MUCH_BYTES and self._looks < _LOOKS:
+            return False
+        self._seen = self._looks = 0
+        return True
 
 
 class _Asked(Exception):
