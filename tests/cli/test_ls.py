@@ -37,9 +37,9 @@ def test_calls_are_listed_newest_first_with_a_span_id_that_show_takes(
     ended = command("ls")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines() == [
-        "TIME                  STATE  NAME           MODEL     IN  OUT  DURATION  ATTEMPTS  SPAN",
-        "2026-09-21 14:14:20Z  error  chat claude-5  claude-5   -    -     2.5 s         2  11f067aa",
-        "2026-09-21 14:13:20Z  done   chat gpt-4o    gpt-4o    40    7       1 s         1  00f067aa",
+        "TIME                  STATE  NAME           MODEL        IN  OUT  DURATION  ATTEMPTS  SPAN",
+        "2026-09-21 14:14:20Z  error  chat claude-5  claude-5      -    -     2.5 s         2  11f067aa",
+        "2026-09-21 14:13:20Z  done   chat gpt-4o    gpt-4o-2024  40    7       1 s         1  00f067aa",
     ]
     assert command("show", "11f067aa", "--json").code == 0
 
