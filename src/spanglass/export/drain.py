@@ -219,8 +219,8 @@ class Drain:
 class _Lull:
     """Waits for a moment in which the host makes no calls: two threads that both compute slow each other down.
 
-    Nobody waits for what is in the journal, for readers look there, too. So it is moved when nothing came since the last
-    look; or else when there is much of it, or it has waited for long.
+    Nobody waits for what is in the journal, for readers look there, too. So it is moved when nothing came since the
+    last look; or else when there is much of it, or it has waited for long.
     """
 
     def __init__(self) -> None:
