@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
+from spanglass.cli.criteria import add_criteria, criteria
 from spanglass.cli.exits import Exit
-from spanglass.cli.options import at_least_one, common, moment, reader_of
+from spanglass.cli.options import at_least_one, common, reader_of
 from spanglass.cli.output import harmless
 from spanglass.cli.progress import progress
-from spanglass.model.record import State
 
 if TYPE_CHECKING:
     import argparse
@@ -41,12 +41,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--format", choices=FORMATS, default="openai", help="the shape of the rows (%(default)s)")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="a file, instead of standard output")
     parser.add_argument("--limit", metavar="N", type=at_least_one, help="at most so many rows")
-    parser.add_argument("--since", metavar="WHEN", type=moment, help="begun since: an age (10m, 12h, 7d) or a UTC time")
-    parser.add_argument("--state", choices=get_args(State), help="only calls that ended so")
-    parser.add_argument("--model", metavar="NAME", help="only calls that asked for, or were answered by, this model")
-    parser.add_argument("--workflow", metavar="ID", help="only calls of this workflow")
-    parser.add_argument("--step", metavar="NAME", help="only calls of this workflow step")
-    parser.add_argument("--trace", metavar="TRACE", help="only calls of this trace: its id, or the start of it")
+    add_criteria(parser)
     parser.add_argument("--failed", action="store_true", help="conversations that did not end well, too")
     parser.add_argument("--corrections", action="store_true", help="in chats, also what was refused, and why")
     parser.add_argument("--no-reasoning", action="store_true", help="leave the model's reasoning out")
@@ -84,12 +79,7 @@ def _dataset(reader: Reader, args: argparse.Namespace, tell: Any) -> Dataset:
         failed=args.failed,
         style=Style(reasoning=not args.no_reasoning, corrections=args.corrections),
         progress=tell,
-        trace_id=reader.trace_id(args.trace) if args.trace else None,
-        workflow_id=args.workflow,
-        step_name=args.step,
-        state=args.state,
-        model=args.model,
-        since=args.since,
+        **criteria(reader, args),
     )
 
 
