@@ -5,13 +5,11 @@ Invariant: a parameter that is unknown, empty or of no use is refused in words, 
 
 from __future__ import annotations
 
-import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, get_args
 
 from spanglass.errors import ConfigurationError
 from spanglass.model.record import State
-from spanglass.settings import parse_age
+from spanglass.read.when import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +18,6 @@ DEFAULT_LIMIT = 100
 MOST = 1000
 TEXTS = ("trace_id", "workflow_id", "step_name", "state", "model", "provider", "text")
 TIMES = ("since", "until")
-_MOMENTS = 2**63
 
 
 def parse_search(parameters: Mapping[str, str]) -> tuple[dict[str, Any], int]:
@@ -54,20 +51,10 @@ def _limit(value: str) -> int:
 
 
 def _moment(name: str, value: str) -> int:
-    """A time in ns since the epoch: an age such as ``10m``, or a date, with or without a time (UTC unless said)."""
     try:
-        when = time.time_ns() - int(parse_age(value) * 1e9)
-    except (ValueError, OverflowError):
-        try:
-            date = datetime.fromisoformat(value.replace("Z", "+00:00"))
-            when = int(date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp() * 1e6) * 1000
-        except (ValueError, OverflowError):
-            raise _refused(
-                name, value, "it takes an age such as 10m or 7d, or a time such as 2026-11-21T04:30"
-            ) from None
-    if not -_MOMENTS <= when < _MOMENTS:
-        raise _refused(name, value, "it is out of reach")
-    return when
+        return parse_moment(value)
+    except ValueError as why:
+        raise _refused(name, value, str(why)) from None
 
 
 def _refused(name: str, value: str, why: str) -> ConfigurationError:
