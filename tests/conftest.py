@@ -1,4 +1,7 @@
-"""What all tests share: faults of ours are raised, and nothing of the machine's own set-up gets in."""
+"""What all tests share: faults of ours are raised, and nothing of the machine's own set-up gets in.
+
+Here is also what several rooms test with: one provider for all of a process, one installation for each test.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import spanglass
+from capture.watch import Watch
+from fake_provider import FakeProvider
 from spanglass import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _FOREIGN = ("SPANGLASS_", "OTEL_", "OPENAI_", "ANTHROPIC_")
 _KEPT = "SPANGLASS_RECORDINGS"
@@ -35,3 +42,26 @@ def _raise_our_own_faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     faults, reraised = guard.faults(), guard.reraise
     guard.reset()
     assert not (reraised and faults), f"faults of ours while the test ran: {faults}"
+
+
+@pytest.fixture(scope="session")
+def _one_provider() -> Iterator[FakeProvider]:
+    with FakeProvider() as running:
+        yield running
+
+
+@pytest.fixture
+def provider(_one_provider: FakeProvider) -> Iterator[FakeProvider]:
+    """A provider without script and exchanges."""
+    _one_provider.reset()
+    yield _one_provider
+    _one_provider.reset()
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    """An installation that the test switches on when it wants to."""
+    made = Watch(tmp_path / "state")
+    yield made
+    spanglass.uninstall()
+    made.provider.shutdown()

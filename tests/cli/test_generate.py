@@ -9,7 +9,7 @@ import pytest
 
 import spanglass
 from fake_provider import FakeProvider
-from generation.conftest import says
+from generation.made import says
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,7 +16,7 @@ from opentelemetry.trace import format_span_id
 import spanglass
 from fake_provider import Answer
 from fake_provider.openai_wire import error
-from generation.conftest import says
+from generation.made import says
 from spanglass import ChatMessage, GenerationError, Tool, generate, generate_async, guard
 from spanglass.capture.session import active
 from spanglass.errors import ConfigurationError

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import spanglass
-from generation.conftest import says
+from generation.made import says
 from generation.test_drive import client_of
 from spanglass import RunConfig, TextColumn, generate_file, generate_rows, generate_rows_async
 from spanglass.errors import ConfigurationError, GenerationError
