@@ -1,6 +1,7 @@
 """The completion hook ``spanglass`` of OpenTelemetry's GenAI utilities: their instrumentations fill our store.
 
-Invariant: it never raises into the instrumentation that calls it, and it stores under the ids of the span it is given.
+Invariant: it never raises into the instrumentation that calls it, and it stores under the ids of the span it is given,
+beside what an exporter tells of that span and never in its place.
 
 Source: opentelemetry-util-genai's ``CompletionHook``, chosen by
 ``OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK=spanglass``.
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _HOOK = Boundary("hook.on_completion")
+#: The number of what a hook was told of a span. The messages are an event of it, whose attributes are whole where the
+#: span's own were cut.
+_NUMBER = 2
+_DETAILS = "gen_ai.client.inference.operation.details"
 
 
 class CompletionHook:
@@ -53,8 +58,8 @@ class CompletionHook:
                 "gen_ai.system_instructions": system_instruction,
                 "gen_ai.tool.definitions": tool_definitions or (),
             }
-            attributes |= {name: _text(value) for name, value in messages.items() if value}
-            body = {"attributes": attributes, "events": [], "status": {"code": "UNSET", "description": None}}
+            details = {"name": _DETAILS, "attributes": {name: _text(said) for name, said in messages.items() if said}}
+            body = {"attributes": attributes, "events": [details], "status": {}}
             parent = getattr(span, "parent", None)
             self._station.append(
                 EnvelopeEntry(
@@ -67,6 +72,7 @@ class CompletionHook:
                     started_at=getattr(span, "start_time", None) or 0,
                     ended_at=0,
                     body=self._station.mask(_text(body).encode()),
+                    number=_NUMBER,
                 )
             )
 

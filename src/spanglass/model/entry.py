@@ -113,7 +113,8 @@ class EnvelopeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A gen_ai span of another instrumentation as it was exported. ``body``: JSON of its attributes, events, status.
 
     For a span without a call of ours it is all there is, and makes the record. ``number`` is 0 for the span itself; its
-    log events, and what else is told of it apart, have numbers of their own. ``missing`` holds while no call is known.
+    log events, which do not know its name, and what else is told of it apart have numbers of their own. ``missing``
+    holds while no call is known.
     """
 
     kind: ClassVar[str] = "envelope"

@@ -244,11 +244,16 @@ def _envelope_head(parts: Parts, load: Load) -> dict[str, Any]:
     for name in ("parent_span_id", "name", "service", "started_at", "ended_at"):
         said = [getattr(envelope, name) for envelope in envelopes]
         head[name] = next(filter(None, said), said[0])
-    if ENVELOPE not in parts:
+    if not any(map(_is_of_span, envelopes)):
         head["name"] = " ".join(filter(None, (head["operation"], head["request_model"])))
         head["started_at"] = min(envelope.started_at for envelope in envelopes)
         head["ended_at"] = max(envelope.ended_at for envelope in envelopes)
     return head
+
+
+def _is_of_span(envelope: EnvelopeEntry) -> bool:
+    """Whether it knows the span itself, as a log event does not."""
+    return envelope.number == 0 or envelope.name != ""
 
 
 def _envelopes(parts: Parts) -> list[Key]:
@@ -281,11 +286,11 @@ def _missing(parts: Parts) -> Iterator[str]:
     Of a span that is no call of ours, what its envelope misses.
     """
     if not any(key.kind in ("request", "outcome") for key in parts):
-        envelopes = _envelopes(parts)
-        if envelopes and envelopes[0] != ENVELOPE:
+        envelopes = [cast("EnvelopeEntry", parts[key].entry) for key in _envelopes(parts)]
+        if envelopes and not any(map(_is_of_span, envelopes)):
             yield "span: only log events of it have arrived, so its name, parent and times are not known"
-        for key in envelopes:
-            yield from cast("EnvelopeEntry", parts[key].entry).missing
+        for envelope in envelopes:
+            yield from envelope.missing
     for kinds in (("request", "attempt"), ("outcome",), ("upstream",)):
         ordered = sorted((key.number, key.kind != "request", key) for key in parts if key.kind in kinds)
         for _, _, key in ordered:
