@@ -9,6 +9,7 @@ import pytest
 
 from read.made import BEGIN, SECOND, SPAN, TRACE, Made, journal_calls, settings_in, store_calls
 from server.conftest import running
+from server.viewer.markup import Page
 from spanglass.model.record import Record, Summary
 from spanglass.read.reader import Reader
 from spanglass.server.answer import JsonAnswer
@@ -129,8 +130,15 @@ def test_an_age_is_counted_back_from_now(served: Sidecar) -> None:
     assert ids(served.get("/api/search?since=1s")) == []
 
 
+@pytest.mark.parametrize("query", ["", "?state=error&limit=1", "?text=Sun."])
+def test_a_search_where_nothing_is_recorded_yet_finds_nothing(sidecar: Sidecar, query: str) -> None:
+    answer = sidecar.get(f"/api/search{query}")
+    assert (answer.status_code, answer.json()) == (200, {"calls": [], "more": False})
+    assert f"Nothing is recorded yet in {sidecar.settings.store}" in Page(sidecar.get("/").text).words()
+
+
 def test_a_call_of_a_program_of_this_machine_is_seen_at_once(sidecar: Sidecar) -> None:
-    assert sidecar.get("/api/search").status_code == 404
+    assert ids(sidecar.get("/api/search")) == []
     journal = journal_calls(sidecar.settings, [Made(ended=False)])
     try:
         assert sidecar.record(SPAN)["state"] == "started"

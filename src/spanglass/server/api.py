@@ -5,12 +5,13 @@ Invariant: a record is `Record.to_dict`, exactly; every answer without payloads 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from spanglass.errors import NotFound
+from spanglass.errors import NotFound, StoreMissing
 from spanglass.server.answer import JsonAnswer
 from spanglass.server.openapi import describe
 from spanglass.server.search import parse_search
@@ -72,9 +73,11 @@ class Api:
         return JsonAnswer(self._reader().log_for_step(path["workflow_id"], path["step_name"]).to_dict())
 
     def search(self, request: Request) -> Response:
-        """The calls that answer to a query, newest first."""
+        """The calls that answer to a query, newest first; none where nothing was recorded yet."""
         criteria, limit = parse_search(request.query_params)
-        calls = self._reader().find(**criteria, limit=limit + 1)
+        calls: list[Summary] = []
+        with suppress(StoreMissing):
+            calls = self._reader().find(**criteria, limit=limit + 1)
         return JsonAnswer({**_listed(calls[:limit]), "more": len(calls) > limit})
 
     def description(self, _: Request) -> Response:

@@ -79,7 +79,7 @@ def _paths() -> JsonObject:
         "/api/workflows/{workflow_id}/steps/{step_name}": _get(
             "The record of the most recent call of a step", "Record", [workflow, _path("step_name", "The step.")], 404
         ),
-        "/api/search": _get("The calls that answer to all parameters, newest first", "Found", _search(), 404),
+        "/api/search": _get("The calls that answer to all parameters, newest first", "Found", _search()),
         "/api/openapi.json": _get("This description", "Description", []),
     }
 
