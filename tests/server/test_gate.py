@@ -10,6 +10,7 @@ import pytest
 
 from read.made import SPAN, Made, settings_in, store_calls
 from server.made import JSON, span, traces
+from server.viewer.markup import Page
 from spanglass import guard
 from spanglass.errors import ConfigurationError
 from spanglass.server.config import ServerConfig, is_loopback
@@ -118,6 +119,20 @@ def test_a_browser_enters_with_a_form_and_goes_on_where_it_wanted(guarded: Sidec
         assert "samesite=strict" in cookie
         assert TOKEN not in cookie
         assert browser.get(PATH).status_code == 200
+
+
+def test_the_form_looks_like_the_pages_and_opens_nothing_but_what_it_is_made_of(guarded: Sidecar) -> None:
+    form = Page(guarded.get("/login").text)
+    named = [at.attributes.get("href", at.attributes.get("src", "")) for at in form.elements]
+    made_of = [path for path in named if path.startswith("/static/")]
+    answers = [guarded.get(path) for path in made_of]
+    assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [
+        (200, "text/css; charset=utf-8"),
+        (200, "text/javascript; charset=utf-8"),
+    ]
+    for path in ("/static/viewer.css", "/static/", "/static/../", f"{made_of[0]}/", f"{made_of[0]}x", "/login/", "/"):
+        assert guarded.get(path).status_code == 401, path
+    assert guarded.get(made_of[0], headers=BEARER).content == answers[0].content
 
 
 @pytest.mark.parametrize(

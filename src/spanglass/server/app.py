@@ -7,8 +7,6 @@ thread, so that the event loop answers health checks whatever the store does.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -16,13 +14,15 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from spanglass.errors import StoreMissing
-from spanglass.server import fault
+from spanglass.server import fault, viewer
 from spanglass.server.api import Api
 from spanglass.server.gate import Gate
 from spanglass.server.health import healthz, metrics_route, readiness
+from spanglass.server.login import PATH as LOGIN
 from spanglass.server.login import login_route
 from spanglass.server.metrics import Metrics
 from spanglass.server.readers import Readers
+from spanglass.server.viewer.page import Site
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,6 +40,7 @@ def create_app(config: ServerConfig, metrics: Metrics | None = None) -> Starlett
         metrics: what ``/metrics`` shows; of its own if None.
     """
     readers = Readers(config.settings)
+    site = Site(readers, config.jaeger_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -53,14 +54,13 @@ def create_app(config: ServerConfig, metrics: Metrics | None = None) -> Starlett
         Route("/readyz", readiness(lambda: _check(readers))),
         metrics_route(metrics or Metrics()),
         *Api(readers).routes(),
-        *([login_route(config.token)] if config.token else []),
+        *([login_route(site, config.token)] if config.token else []),
+        *viewer.routes(site),
     ]
-    if find_spec("spanglass.server.viewer") is not None:
-        viewer = import_module("spanglass.server.viewer")
-        routes += viewer.routes(readers, jaeger_url=config.jaeger_url)
+    login = (LOGIN, *(asset.path for asset in site.assets.values()))
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Gate, token=config.token, host=config.host, login=True)],
+        middleware=[Middleware(Gate, token=config.token, host=config.host, login=login)],
         exception_handlers=fault.HANDLERS,
         lifespan=lifespan,
     )

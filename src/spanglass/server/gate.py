@@ -22,12 +22,14 @@ from spanglass.server.config import is_loopback
 from spanglass.server.fault import fault_response, unexpected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "spanglass_session"
-#: What answers without a token: it tells nothing but that the sidecar lives, or asks for the token.
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login"})
+#: What answers without a token wherever a gate stands: it tells nothing but that the sidecar lives.
+_OPEN = frozenset({"/healthz", "/readyz"})
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -50,14 +52,16 @@ class Gate:
         app: what is behind it.
         token: what requests have to bring, or None.
         host: the address that is listened at.
-        login: whether a browser without the token is led to ``/login``.
+        login: the paths of the form for the token and of what it is made of, open to all, the form's first; a browser
+            without the token is led there.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None, host: str, login: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, token: str | None, host: str, login: Sequence[str] = ()) -> None:
         self._app = app
         self._token = token
         self._host = host.strip("[]").lower()
-        self._login = login
+        self._login = login[0] if login else None
+        self._open = _OPEN.union(login)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or answers it here."""
@@ -87,12 +91,12 @@ class Gate:
         headers = Headers(scope=scope)
         if self._token is None:
             return None if self._is_own_name(headers.get("host", "")) else _wrong_host()
-        if scope["path"] in OPEN_PATHS or is_entitled(headers, self._token):
+        if scope["path"] in self._open or is_entitled(headers, self._token):
             return None
-        if self._login and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+        if self._login is not None and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
             query = scope["query_string"].decode("latin-1")
             target = quote(f"{scope['path']}?{query}" if query else scope["path"])
-            return RedirectResponse(f"/login?next={target}", 303)
+            return RedirectResponse(f"{self._login}?next={target}", 303)
         message = "a token is needed: send it as 'Authorization: Bearer TOKEN'"
         return fault_response(401, "Unauthorized", message, {"WWW-Authenticate": 'Bearer realm="spanglass"'})
 

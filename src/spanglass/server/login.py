@@ -6,11 +6,10 @@ after the form a browser is led to a path of this server, whatever it was asked 
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from spanglass.server.gate import COOKIE, is_token, session_of
@@ -19,45 +18,32 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from spanglass.server.viewer.page import Site
+
+PATH = "/login"
 _MOST_BYTES = 8_192
-_PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>spanglass</title></head>
-<body>
-<main>
-<h1>spanglass</h1>
-<form method="post" action="/login">
-{note}<p><label for="token">Token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
-<input type="hidden" name="next" value="{target}">
-<p><button>Enter</button></p>
-</form>
-</main>
-</body>
-</html>
-"""
 
 
-def login_route(token: str) -> Route:
+def login_route(site: Site, token: str) -> Route:
     """The form, and what becomes of it."""
 
     async def login(request: Request) -> Response:
         if request.method != "POST":
-            return _form(request.query_params.get("next", "/"))
+            return _form(site, request.query_params.get("next", "/"))
         fields = parse_qs(await _body(request), max_num_fields=8)
         target = fields.get("next", ["/"])[0]
         if not is_token(fields.get("token", [""])[0].strip(), token):
-            return _form(target, "<p>This is not the token.</p>\n", 403)
+            return _form(site, target, 403)
         response = RedirectResponse(_local(target), 303)
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, session_of(token), httponly=True, samesite="strict", secure=secure)
         return response
 
-    return Route("/login", login, methods=["GET", "POST"])
+    return Route(PATH, login, methods=["GET", "POST"])
 
 
-def _form(target: str, note: str = "", status: int = 200) -> Response:
-    return HTMLResponse(_PAGE.format(note=note, target=escape(_local(target))), status)
+def _form(site: Site, target: str, status: int = 200) -> Response:
+    return site.page("login", status, path=PATH, target=_local(target), refused=status != 200)  # noqa: PLR2004 - HTTP's
 
 
 async def _body(request: Request) -> str:

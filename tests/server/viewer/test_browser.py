@@ -12,9 +12,11 @@ from server.viewer import scene
 from server.viewer.browser import CHROMIUM, CONTRAST, FOCUSED, NARROW, REACHABLE, WIDE, chromium, window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser
+
+    from server.conftest import Sidecar
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,6 +35,7 @@ PAGES = [
     f"/spans/{TRACE}/{scene.FAILED}",
     f"/spans/{TRACE}/{scene.FAILED}/attempts",
 ]
+TOKEN = "a-token-of-some-length"
 MISSING = f"/spans/{TRACE}/{scene.PARENT}"
 
 
@@ -54,6 +57,26 @@ def test_every_page_keeps_its_policy_its_width_and_its_contrast(
             assert page.evaluate(CONTRAST) == [], path
             assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0, path
         assert watch.faults == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_form_for_the_token_looks_like_the_pages_and_leads_on(
+    start: Callable[..., Sidecar], browser: Browser, scheme: Literal["light", "dark"], size: dict[str, int]
+) -> None:
+    sidecar = start(token=TOKEN)
+    with window(browser, sidecar.address.viewer, color_scheme=scheme, viewport=size) as (page, watch):
+        page.goto("/?q=x")
+        assert page.evaluate(CONTRAST) == []
+        assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+        assert page.locator("header.site").evaluate("(at) => getComputedStyle(at).display") != "block"
+        assert watch.faults == []
+        page.keyboard.type("not the token")
+        page.keyboard.press("Enter")
+        page.get_by_text("This is not the token.").wait_for()
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Enter").click()
+        page.wait_for_url(f"{sidecar.address.viewer}/?q=x")
 
 
 def test_a_script_in_a_message_does_nothing(viewer: str, browser: Browser) -> None:

@@ -13,6 +13,7 @@ from server.viewer.markup import Page
 from spanglass.errors import StoreBusy, StoreCorrupt
 from spanglass.read import open_reader
 from spanglass.server.viewer import routes
+from spanglass.server.viewer.page import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def ask(settings: Settings) -> Iterator[Callable[[str], Page]]:
-    with open_reader(settings) as reader, TestClient(Starlette(routes=routes(lambda: reader))) as client:
+    with open_reader(settings) as reader, TestClient(Starlette(routes=routes(Site(lambda: reader)))) as client:
 
         def page(path: str) -> Page:
             response = client.get(path)
@@ -113,7 +114,7 @@ def failing(settings: Settings, fault: Exception | None) -> TestClient:
         found: Reader = reader
         return found
 
-    return TestClient(Starlette(routes=routes(given)))
+    return TestClient(Starlette(routes=routes(Site(given))))
 
 
 @pytest.mark.parametrize("path", ["/", f"/traces/{TRACE}", f"/spans/{TRACE}/{SPAN}", f"/spans/{TRACE}/{SPAN}/copy"])

@@ -16,6 +16,7 @@ from spanglass.model.record import Attempt, ErrorInfo, Record, Summary
 from spanglass.model.step import Step
 from spanglass.read.reading import read_record
 from spanglass.server.viewer import routes
+from spanglass.server.viewer.page import Site
 from spanglass.wire.read import FORMATS
 from wire.test_total import jsons, shapes
 
@@ -93,7 +94,7 @@ def asked() -> TestClient:
         found: Reader = reader
         return found
 
-    return TestClient(Starlette(routes=routes(given_reader)), raise_server_exceptions=True)
+    return TestClient(Starlette(routes=routes(Site(given_reader))), raise_server_exceptions=True)
 
 
 @settings(deadline=None)  # a whole server answers

@@ -12,7 +12,6 @@ from starlette.routing import Route
 
 from spanglass.errors import SpanglassError
 from spanglass.server.viewer import asset, body, call, comparison, group, home
-from spanglass.server.viewer.page import Site
 from spanglass.server.viewer.problem import problem
 
 if TYPE_CHECKING:
@@ -22,24 +21,15 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
-    from spanglass.read.reader import Reader
+    from spanglass.server.viewer.page import Site
 
 __all__ = ["routes"]
 
 _SPAN = "/spans/{trace_id}/{span_id}"
 
 
-def routes(reader: Callable[[], Reader], *, jaeger_url: str | None = None) -> list[BaseRoute]:
-    """The viewer's pages, for an application that sees to who is let in.
-
-    Args:
-        reader: gives the reader of the calling thread.
-        jaeger_url: where Jaeger's page is, for links back to the trace; None: no such links.
-
-    Raises:
-        ConfigurationError: ``jaeger_url`` is no http or https url.
-    """
-    site = Site(reader, jaeger_url)
+def routes(site: Site) -> list[BaseRoute]:
+    """The viewer's pages, for an application that sees to who is let in."""
     pages = {
         "/": home.home,
         "/traces/{trace_id:path}": group.trace,
