@@ -17,6 +17,7 @@ from spanglass.errors import (
     StoreError,
     StoreMissing,
 )
+from spanglass.server.fault import RETRY_AFTER_S
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from spanglass.model.record import Summary
     from spanglass.server.viewer.page import Site
 
-_RETRY = {"retry-after": "2"}
+_RETRY = {"retry-after": str(RETRY_AFTER_S)}
 _SHOWN = 50
 
 
