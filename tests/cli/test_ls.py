@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from read.made import BEGIN, SECOND, SPAN, TRACE, Made, journal_calls, store_calls
+from spanglass.model.entry import CallFacts, OutcomeEntry
+from spanglass.model.step import FORMAT
 from spanglass.read import open_reader
+from spanglass.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +86,16 @@ def test_what_is_asked_for_narrows_the_list(
         old = time.time_ns() - 90 * 86_400 * SECOND > BEGIN
         spans = [] if old else [OTHER, SPAN]
     assert [call["span_id"] for call in json.loads(command("ls", "--json", *arguments).out)] == spans
+
+
+def test_operations_are_listed_only_with_all(settings: Settings, command: Callable[..., Ended]) -> None:
+    store_calls(settings, CALLS)
+    operation = "22f067aa0ba902b7"
+    facts = CallFacts("answer", BEGIN + 90 * SECOND, "1-1-00000000", format=FORMAT)
+    open_store(settings.store).put_many([OutcomeEntry(TRACE, operation, facts, "done", BEGIN + 91 * SECOND)])
+    for arguments, spans in (([], [OTHER, SPAN]), (["--limit", "1"], [OTHER]), (["--all"], [operation, OTHER, SPAN])):
+        assert [call["span_id"] for call in json.loads(command("ls", "--json", *arguments).out)] == spans
+        assert [line.split()[-1] for line in command("ls", *arguments).out.splitlines()[1:]] == [s[:8] for s in spans]
 
 
 def test_more_calls_than_are_shown_are_noted(settings: Settings, command: Callable[..., Ended]) -> None:

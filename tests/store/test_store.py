@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from spanglass.errors import ConfigurationError
 from spanglass.model.entry import AnswerFacts, AttemptEntry, ExitEntry, RequestEntry, UpstreamEntry
 from spanglass.model.record import Attempt, ErrorInfo, Record, Usage
-from spanglass.model.step import Step
+from spanglass.model.step import FORMAT, Step
 from spanglass.store import Pruned, PruneRule, Query, StoreStats, Verification, open_store
 from store.entries import (
     REQUEST_HEADERS,
@@ -174,6 +174,15 @@ def test_an_outcome_that_arrives_late_wins_over_killed(store: Store) -> None:
     store.put_many([request(), ExitEntry("journal-1")])
     store.put_many([outcome(state="cancelled")])
     assert _get(store).state == "cancelled"
+
+
+def test_operations_are_found_among_the_calls_unless_only_calls_are_asked_for(store: Store) -> None:
+    later = outcome(span="00000000000000a1", format=FORMAT, request_model="m", started_at=T0 + 1)
+    store.put_many([later, outcome(request_model="m")])
+    assert _spans(store) == [later.span_id, SPAN]
+    queries: list[dict[str, Any]] = [{}, {"limit": 1}, {"model": "m"}, {"model": "m", "limit": 1}, {"state": "done"}]
+    for query in queries:
+        assert _spans(store, operations=False, **query) == [SPAN], query
 
 
 def test_an_envelope_alone_makes_a_record(store: Store) -> None:

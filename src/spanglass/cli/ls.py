@@ -31,6 +31,7 @@ def add_parser(subparsers: Any) -> None:
         description="Lists the recorded calls, newest first.",
     )
     parser.add_argument("--limit", metavar="N", type=at_least_one, default=20, help="at most so many (%(default)s)")
+    parser.add_argument("--all", action="store_true", help="also operations, which 'spanglass steps' shows")
     add_criteria(parser)
     parser.set_defaults(run=run)
 
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Lists calls."""
     with reader_of(args, output) as reader:
         try:
-            calls = reader.find(**criteria(reader, args), limit=args.limit + 1)
+            calls = reader.find(**criteria(reader, args), operations=args.all, limit=args.limit + 1)
         finally:
             output.note(reader.notes)
     more = len(calls) > args.limit

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from spanglass.errors import ConfigurationError
+from spanglass.model.step import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ class Query:
         since, until: started at or after, and before, in ns since the epoch.
         text: occurs, letter for letter, in a request, an answer, a step's data, the upstream context or the error. A
             text that runs over the border of two messages, or of two events of a stream, is not seen.
+        operations: also the records of operations, which have steps and are no calls.
         limit: at most so many, the newest.
     """
 
@@ -51,6 +53,7 @@ class Query:
     since: int | None = None
     until: int | None = None
     text: str | None = None
+    operations: bool = True
     limit: int = 100
 
     def matches(self, call: Summary) -> bool:
@@ -61,6 +64,7 @@ class Query:
             and self.model in (None, call.request_model, call.response_model)
             and (self.since is None or call.started_at >= self.since)
             and (self.until is None or call.started_at < self.until)
+            and (self.operations or call.format != FORMAT)
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from spanglass.model.record import ErrorInfo, Summary, Usage
+from spanglass.model.step import FORMAT
 from spanglass.store.base import ERROR_STATES
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def matching(query: Query) -> Where:
             ("provider = ?", query.provider),
             ("started_at >= ?", query.since),
             ("started_at < ?", query.until),
+            ("format <> ?", None if query.operations else FORMAT),
         ]
     )
 
