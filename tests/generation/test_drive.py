@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai import AsyncOpenAI, AuthenticationError, OpenAI
+from openai import AsyncOpenAI, AuthenticationError
 from opentelemetry import trace
 from opentelemetry.trace import format_span_id
 
 import spanglass
 from fake_provider import Answer
 from fake_provider.openai_wire import error
-from generation.made import says
+from generation.made import KEY, client_of, says
 from spanglass import ChatMessage, GenerationError, Tool, generate, generate_async, guard
 from spanglass.capture.session import active
 from spanglass.errors import ConfigurationError
@@ -30,16 +30,10 @@ if TYPE_CHECKING:
     from capture.watch import Watch
     from fake_provider import FakeProvider
 
-KEY = "sk-of-the-tests"
-
 
 def refuse(text: str) -> Any:
     message = f"{text!r} will not do"
     raise ValueError(message)
-
-
-def client_of(provider: FakeProvider) -> OpenAI:
-    return OpenAI(base_url=f"{provider.url}/v1", api_key=KEY, max_retries=0)
 
 
 def tree(watch: Watch) -> tuple[ReadableSpan, list[ReadableSpan]]:

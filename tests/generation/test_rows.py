@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import spanglass
-from generation.made import says
-from generation.test_drive import client_of
+from generation.made import client_of, says
 from spanglass import RunConfig, TextColumn, generate_file, generate_rows, generate_rows_async
 from spanglass.errors import ConfigurationError, GenerationError
 from spanglass.generation.sheet import read_rows
