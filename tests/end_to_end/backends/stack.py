@@ -109,8 +109,6 @@ class Stack:
     def records(self) -> list[dict[str, Any]]:
         """All calls that the sidecar knows of."""
         answer = self.open(f"http://{self.host}:8088/api/search?limit=1000")
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return []  # it has no store before the first call
         found: list[dict[str, Any]] = answer.raise_for_status().json()["calls"]
         return found
 
