@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -271,12 +270,13 @@ def test_rows_of_other_columns_are_not_mixed(tmp_path: Path) -> None:
         generate_file([QUESTION], topics(1), path, model="m", client=echo)
 
 
+# A line is one write, so that two threads do not write into each other's.
 KILLED = """
-import sys
+import os, sys
 from spanglass import RunConfig, TextColumn, generate_file
 
 def client(messages, **_):
-    print(messages[-1]["content"], flush=True)
+    os.write(1, (messages[-1]["content"] + "\\n").encode())
     if messages[-1]["content"] == sys.argv[2]:
         sys.stdin.readline()
     return "ok"
@@ -291,9 +291,8 @@ generate_file(columns, [{"n": n} for n in range(6)], sys.argv[1], model="m", cli
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_run_that_is_killed_leaves_no_half_row_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-c", KILLED, str(path), "Second 3"]
-    with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         for line in running.stdout:
             if line.strip() == "Second 3":
