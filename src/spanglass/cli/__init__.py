@@ -9,7 +9,7 @@ import argparse
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from spanglass.cli import (
     diff,
@@ -41,7 +41,20 @@ class UsageError(Exception):
     """argparse's complaint, kept until the way out knows how to say it."""
 
 
+class _Help(argparse.HelpFormatter):
+    """Says an option's value once behind all its names, as Python does from 3.13 on; so the help is one everywhere."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"formatter_class": _Help, **kwargs})
+
     def error(self, message: str) -> NoReturn:
         complaint = f"{message}; see '{self.prog} --help'"
         raise UsageError(complaint)
