@@ -36,7 +36,7 @@ def late_on(span: Span, mask_all: MaskAll) -> Late | None:
         if limits is None or type(getattr(span, "_attributes", None)) is not BoundedAttributes or _limit(limits):
             return None
         _unlimited = limits
-    # Two calls may adopt one span: an instrumentation that sees the logical call, where we only see its attempts.
+    # Adopted under an earlier installation, it may still have something to say.
     late: Late | None = getattr(span._attributes, "late", None)  # type: ignore[attr-defined]  # noqa: SLF001
     if late is not None:
         return late
