@@ -167,7 +167,7 @@ class Drain:
             self._thread, self.awake = None, False
 
     def _loop(self, queue: Queue, outlet: _Outlet) -> None:
-        due, lull = time.monotonic() + self._interval_s, _Lull()
+        due, lull, whole = time.monotonic() + self._interval_s, _Lull(), True
         while True:
             asleep = self._falls_asleep()
             try:
@@ -189,12 +189,14 @@ class Drain:
             elif item is not None:
                 _run_one(item)
             del item  # it may hold objects of the host
-            if time.monotonic() >= due and lull.is_here(self._journal.pending_bytes):
-                self._do_chore()
-                whole = outlet.tend()
-                due = time.monotonic() + (max(self._interval_s, outlet.pause_s) if whole else 0.0)
-            elif time.monotonic() >= due:
+            if time.monotonic() < due:
+                continue
+            if whole and not lull.is_here(self._journal.pending_bytes):
                 due = time.monotonic() + self._interval_s
+                continue
+            self._do_chore()
+            whole = outlet.tend()
+            due = time.monotonic() + (max(self._interval_s, outlet.pause_s) if whole else 0.0)
 
     def _do_chore(self) -> None:
         try:
