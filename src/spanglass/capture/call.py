@@ -306,7 +306,7 @@ class Call:
             complete = incoming.complete
             missing += incoming.missing
         if incoming is not None and incoming.body is not None:
-            masked = recorder.mask(incoming.body, attempt.content_type, f"attempts[{attempt.number - 1}].response_body")
+            masked = recorder.mask(incoming.body, attempt.content_type, f"{attempt.path}.response_body")
             attempt.masked_body = masked.body
             missing += masked.missing
             redactions += masked.redactions

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from opentelemetry.context import get_current
 
+from spanglass.capture.attempt import attempt_path
 from spanglass.capture.call import Call, Server
 from spanglass.capture.exchange import header_of
 from spanglass.capture.scope import current_scope
@@ -49,7 +50,7 @@ def begin(session: Session, outgoing: Outgoing, context: Context) -> Attempt | N
     masked = None
     if outgoing.body is not None:
         content_type = header_of(outgoing.headers, "content-type") or "application/json"
-        masked = session.recorder.mask(outgoing.body, content_type, f"attempts[{index}].request_body")
+        masked = session.recorder.mask(outgoing.body, content_type, f"{attempt_path(index)}.request_body")
     call = scope.call if scope is not None else None
     if call is None:
         started_at = scope.started_at if scope is not None else outgoing.started_at
