@@ -334,7 +334,7 @@ def test_a_fault_of_ours_drops_what_could_not_be_judged(monkeypatch: pytest.Monk
     assert redactor.url("https://x/") == (FAILED, 1)
     assert redactor.headers([("a", "b")]) == ([("a", FAILED)], 1)
     assert redactor.value("a", "b") == (FAILED, 1)
-    assert guard.faults() == {"redact.body": 1, "redact.text": 3, "redact.url": 1}
+    assert guard.faults() == {"redact.body": 1, "redact.headers": 1, "redact.text": 3, "redact.url": 1}
 
 
 def test_hostile_bodies_are_masked_like_any_other() -> None:

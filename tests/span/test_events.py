@@ -6,7 +6,7 @@ import pytest
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 
 from spanglass.model.message import ChatMessage
-from spanglass.span.events import attempt_events, input_events, message_hash, output_events
+from spanglass.span.events import AttemptFacts, attempt_events, input_events, message_hash, output_events
 from spanglass.span.late import Said
 from spanglass.span.sink import late_on, say_now
 
@@ -59,8 +59,7 @@ def test_of_a_long_conversation_the_first_and_last_are_kept_and_one_event_counts
 
     put(span, input_events([ChatMessage.as_user(f"message {index}") for index in range(count)], NOW))
     put(span, output_events([ChatMessage.as_assistant("answer")], count, NOW))
-    for number in range(1, 40):
-        put(span, attempt_events(number, {"number": number}, NOW))
+    put(span, attempt_events([AttemptFacts(number, NOW, NOW, 200, "", "") for number in range(1, 40)]))
 
     events = events_of(span)
     shown = [attributes["index"] for name, attributes in events if name == "gen_ai.message"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spanglass.capture.exchange import header_of
 from spanglass.guard import Boundary
 from spanglass.model.record import ErrorInfo
+from spanglass.span.events import AttemptFacts
 from spanglass.wire.base import ResponseView
 from spanglass.wire.glance import has_last_event, may_tell_error
 from spanglass.wire.read import read_response
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spanglass.capture.call import Call
-    from spanglass.capture.exchange import Incoming, Outgoing
+    from spanglass.capture.exchange import Incoming, Outgoing, Pairs
     from spanglass.model.record import State
 
 _RECORD = Boundary("attempt.record")
@@ -42,26 +43,30 @@ class Attempt:
         self.first_byte_ns: int | None = None
         self.ended_at = 0
         self.shown = False
+        #: An answer came: over HTTP with a status, or logged by hand without one.
+        self.has_answer = False
         self.masked_body: bytes | None = None
-        self.outgoing = outgoing._replace(body=None)
-        self.head: list[tuple[str, str]] = []
+        #: The request, if its body comes later.
+        self.late = outgoing if outgoing.body is None else None
+        self.head: Pairs = ()
         self._view: ResponseView | None = None
 
     @property
     def path(self) -> str:
         """Where the record's JSON has it, such as ``attempts[0]``."""
-        return attempt_path(self.number - 1)
+        return attempt_path(self.number)
 
     @property
     def ended(self) -> bool:
         """The exchange is over."""
         return self.ended_at != 0
 
-    def answered(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def answered(self, status: int, headers: Pairs) -> None:
         """The head of the answer is here."""
         self.status = status
+        self.has_answer = True
         self.head = headers
-        self.content_type = header_of(headers, "content-type")
+        self.content_type = header_of(headers, b"content-type")
 
     def streams(self) -> None:
         """The answer will arrive in pieces. A span that is another's may end before it has; so it is told now."""
@@ -72,10 +77,12 @@ class Attempt:
         """The exchange is over: with an answer, whole or cut, or with an error, or dropped (``state``)."""
         if self.ended_at:
             return
-        self.ended_at = incoming.ended_at if incoming is not None else time.time_ns()
-        if incoming is not None:
+        if incoming is None:
+            self.ended_at = time.time_ns()
+        else:
+            self.ended_at = incoming.ended_at
             self.first_byte_ns = incoming.first_byte_ns
-            if incoming.status is not None:
+            if incoming.status is not None and incoming.headers is not self.head:
                 self.answered(incoming.status, incoming.headers)
         try:
             state = self.call.end_attempt(self, incoming, error, state)
@@ -85,12 +92,8 @@ class Attempt:
 
     def body_sent(self, body: bytes) -> None:
         """A request body that the host generated has now left; ``body`` is all of it."""
-        self.call.late_body(self, body)
-
-    @property
-    def has_answer(self) -> bool:
-        """An answer came: over HTTP with a status, or logged by hand without one."""
-        return self.status is not None or self.masked_body is not None
+        if self.late is not None:
+            self.call.late_body(self.number, self.late, body)
 
     @property
     def is_good(self) -> bool:
@@ -99,10 +102,11 @@ class Attempt:
 
     def told_error(self) -> ErrorInfo | None:
         """The error that the answer reports: by its status, or in a body that a good status came with."""
-        if self.is_good and not may_tell_error(self.masked_body or b"", self.content_type):
+        good = self.is_good
+        if good and not may_tell_error(self.masked_body or b"", self.content_type):
             return None
         error = self._read().error
-        return error if error is not None or self.is_good else ErrorInfo(str(self.status or ""), "")
+        return error if error is not None or good else ErrorInfo(str(self.status or ""), "")
 
     def reading(self) -> Callable[[], ResponseView]:
         """What reads the answer, later, without holding on to the attempt."""
@@ -133,21 +137,13 @@ class Attempt:
             self._view = view
         return self._view
 
-    def event_attributes(self, error: BaseException | None) -> dict[str, Any]:
+    def facts(self, error: BaseException | None) -> AttemptFacts:
         """What the attempt's event says."""
-        attributes: dict[str, Any] = {}
-        if self.ended_at:
-            attributes["duration_ms"] = (self.ended_at - self.started_at) / 1e6
-        if self.status is not None:
-            attributes["status"] = self.status
-        if error is not None:
-            attributes["error.type"] = type(error).__qualname__
-        retry_after = "" if self.is_good else header_of(self.head, "retry-after")
-        if retry_after:
-            attributes["retry_after"] = retry_after
-        return attributes
+        retry_after = "" if self.is_good else header_of(self.head, b"retry-after")
+        kind = "" if error is None else type(error).__qualname__
+        return AttemptFacts(self.number, self.started_at, self.ended_at, self.status, kind, retry_after)
 
 
-def attempt_path(index: int) -> str:
-    """Where the record's JSON has the attempt with this index."""
-    return f"attempts[{index}]"
+def attempt_path(number: int) -> str:
+    """Where the record's JSON has the attempt with this number, the first being 1."""
+    return f"attempts[{number - 1}]"

@@ -11,10 +11,10 @@ import asyncio
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from spanglass.capture.attempt import Attempt
-from spanglass.capture.surroundings import call_begun, taken_over, upstream_entries
+from spanglass.capture.surroundings import begun_attributes, call_begun, taken_over, upstream_entries
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
 from spanglass.listener import current_listener
@@ -27,25 +27,17 @@ from spanglass.wire.read import read_request
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-    from spanglass.capture.exchange import Incoming, Outgoing
+    from spanglass.capture.exchange import Incoming, Outgoing, Server
     from spanglass.capture.session import Session
     from spanglass.model.entry import Entry
     from spanglass.model.record import ErrorInfo, State
-    from spanglass.place import Place
-    from spanglass.span.attributes import Attributes
     from spanglass.wire.route import Route
 
 _HEAD = Boundary("call.read_head")
 _SPAN = Boundary("call.span")
 _RECORD = Boundary("call.record")
 _NO_HEAD = Head()
-
-
-class Server(NamedTuple):
-    """Where a call goes."""
-
-    host: str
-    port: int | None
+_NOTHING = Masked(None)
 
 
 class Call:
@@ -73,7 +65,6 @@ class Call:
         scoped: bool,
     ) -> None:
         self._session = session
-        self._route = route
         self._process = _process
         self._scoped = scoped
         self._attempts: list[Attempt] = []
@@ -82,25 +73,46 @@ class Call:
         self._missing: list[str] = []
         self._held: AttemptEntry | None = None
         self._size = 0
-        self._head = _NO_HEAD
-        if request is not None:
-            try:
-                self._head = read_head(route.format, request)
-            except Exception as fault:  # noqa: BLE001 - the boundary
-                _HEAD.took(fault)
         #: Its wire format.
         self.format = route.format
-        place = current_place(context)
+        head = _NO_HEAD
+        if request is not None:
+            try:
+                head = read_head(route.format, request)
+            except Exception as fault:  # noqa: BLE001 - the boundary
+                _HEAD.took(fault)
+        model = head.model or route.model
+        self._place = place = current_place(context)
+        operation = route.operation
+        name = f"{operation} {model}" if model else operation
+        taken = None if place is None else taken_over(place, operation)
+        begun = partial(begun_attributes, route, model, server, place, stream=head.stream)
         #: Its span.
-        self.span = self._begin_span(started_at, server, place, context)
-        self._facts = self._call_facts(place)
-        self._place = place
+        self.span = span = taken or CallSpan(
+            session.maker(), name, model, started_at, begun, context, session.span_policy(), session.settings.spans
+        )
+        if taken is not None:
+            taken.rename(name, begun())
+        self._facts = CallFacts(
+            name=span.name,
+            started_at=span.started_at,
+            owner=session.recorder.owner,
+            parent_span_id=span.parent_span_id,
+            service=span.service,
+            workflow_id=None if place is None else place.workflow_id,
+            step_name=None if place is None else place.step_name,
+            step_attempt=None if place is None else place.step_attempt,
+            format=route.format,
+            provider=route.provider,
+            operation=operation,
+            request_model=model,
+        )
         if place is not None:
-            call_begun(place, self.span, route.operation)
+            call_begun(place, span, operation)
         session.open_calls[id(self)] = self
         listener = current_listener(context)
         if listener is not None:
-            listener.call_began(self.span.span_id, self.span.name)
+            listener.call_began(span.span_id, span.name)
 
     @property
     def attempt_count(self) -> int:
@@ -114,46 +126,53 @@ class Call:
         self._attempt_count = number = self._attempt_count + 1
         attempt = Attempt(self, number, outgoing)
         self._attempts.append(attempt)
-        masked = masked or Masked(None)
-        place = self._place if number == 1 else None
-        upstream = () if place is None else upstream_entries(self._session, place, self.span)
-        self._record(self._request(attempt, masked), *upstream)
+        masked = masked or _NOTHING
+        entry = self._request(number, outgoing, masked)
+        if number > 1 or self._place is None:
+            self._record(entry)
+        else:
+            self._record(entry, *upstream_entries(self._session, self._place, self.span))
         if number == 1:
-            self._size = len(masked.body or b"")
+            body = masked.body or b""
+            self._size = len(body)
             try:
-                self.span.describe_request(partial(read_request, self.format, masked.body or b""))
+                self.span.describe_request(partial(read_request, self.format, body))
             except Exception as fault:  # noqa: BLE001 - the boundary
                 _SPAN.took(fault)
         return attempt
 
-    def late_body(self, attempt: Attempt, body: bytes) -> None:
+    def late_body(self, number: int, outgoing: Outgoing, body: bytes) -> None:
         """Records a request body that was not at hand when the request left."""
-        masked = self._session.recorder.mask(body, "application/json", f"{attempt.path}.request_body")
-        self._record(self._request(attempt, masked))
+        masked = self._session.recorder.mask(body, "application/json", "request_body", number)
+        self._record(self._request(number, outgoing, masked))
 
     def _record(self, *entries: Entry) -> None:
         """Writes ahead what was held back, and then ``entries``, in one piece."""
-        held, self._held = self._held, None
-        self._session.recorder.append(*entries if held is None else (held, *entries))
+        held = self._held
+        if held is None:
+            self._session.recorder.append(*entries)
+        else:
+            self._held = None
+            self._session.recorder.append(held, *entries)
 
-    def _request(self, attempt: Attempt, masked: Masked) -> RequestEntry:
-        recorder, outgoing = self._session.recorder, attempt.outgoing
+    def _request(self, number: int, outgoing: Outgoing, masked: Masked) -> RequestEntry:
+        recorder, span = self._session.recorder, self.span
         headers, in_headers = recorder.mask_headers(outgoing.headers)
         url, in_url = recorder.mask_url(outgoing.url)
         redactions = in_headers + in_url + masked.redactions
         self._redactions += redactions
         self._missing += masked.missing
         return RequestEntry(
-            trace_id=self.span.trace_id,
-            span_id=self.span.span_id,
+            trace_id=span.trace_id,
+            span_id=span.span_id,
             call=self._facts,
-            number=attempt.number,
+            number=number,
             method=outgoing.method,
             url=url,
             started_at=outgoing.started_at,
             headers=headers,
             redactions=redactions,
-            missing=list(masked.missing),
+            missing=[*masked.missing],
             body=masked.body,
         )
 
@@ -191,72 +210,25 @@ class Call:
         self._attempts = []
         return self.span
 
-    def _begin_span(self, started_at: int, server: Server, place: Place | None, context: Context) -> CallSpan:
-        route = self._route
-        model = self._head.model or route.model
-        attributes: Attributes = {"gen_ai.operation.name": route.operation}
-        if route.provider:
-            attributes["gen_ai.provider.name"] = route.provider
-        if model:
-            attributes["gen_ai.request.model"] = model
-        if server.host:
-            attributes["server.address"] = server.host
-        if server.port:
-            attributes["server.port"] = server.port
-        if self._head.stream:
-            attributes["gen_ai.request.stream"] = True
-        if place is not None and place.workflow_id:
-            attributes["spanglass.workflow"] = place.workflow_id
-        if place is not None and place.step_name:
-            attributes["spanglass.step"] = place.step_name
-        name = f"{route.operation} {model}" if model else route.operation
-        taken = None if place is None else taken_over(place, route.operation)
-        if taken is not None:
-            taken.rename(name, attributes)
-            return taken
-        session = self._session
-        tracer = session.tracer()
-        content, limit = session.span_policy()
-        mask_all = session.attributes.mask_all
-        spans = session.settings.spans
-        return CallSpan(
-            tracer, name, started_at, attributes, context, content=content, limit=limit, mask_all=mask_all, spans=spans
-        )
-
-    def _call_facts(self, place: Place | None) -> CallFacts:
-        span = self.span
-        return CallFacts(
-            name=span.name,
-            started_at=span.started_at,
-            owner=self._session.recorder.owner,
-            parent_span_id=span.parent_span_id,
-            service=span.service,
-            workflow_id=place.workflow_id if place else None,
-            step_name=place.step_name if place else None,
-            step_attempt=place.step_attempt if place else None,
-            format=self.format,
-            provider=self._route.provider,
-            operation=self._route.operation,
-            request_model=self._head.model or self._route.model,
-        )
-
     def _finish(self, error: BaseException | None, last: Attempt | None, state: State | None = None) -> None:
-        if self._process is not _process or self._session.open_calls.pop(id(self), None) is None:
+        session = self._session
+        if self._process is not _process or session.open_calls.pop(id(self), None) is None:
             return
         ended_at = time.time_ns()
         answered = last if last is not None and last.has_answer else None
         info = answered.told_error() if answered is not None and error is None else None
         if error is not None:
-            info = self._session.recorder.mask_error(error)
+            info = session.recorder.mask_error(error)
             state = state or _state_of(error)
         elif info is not None:
             state = "error" if state in (None, "done") else state
+        state = state or "done"
         try:
-            self._record(self._outcome(state or "done", info, ended_at))
+            self._record(self._outcome(state, info, ended_at))
         except Exception as fault:  # noqa: BLE001 - the boundary
             _RECORD.took(fault)
         try:
-            self._tell(self._ending(state or "done", info, ended_at), error, answered)
+            self._tell(self._ending(state, info, ended_at), error, answered)
         except Exception as fault:  # noqa: BLE001 - the boundary
             _SPAN.took(fault)
         if answered is not None:
@@ -264,14 +236,16 @@ class Call:
         self._attempts = []  # they know the call: without the cycle all of it goes at once, not when the GC comes by
 
     def _tell(self, ending: Ending, error: BaseException | None, answered: Attempt | None) -> None:
-        read = None if answered is None else answered.reading()
-        self.span.finish(ending, error, read)
-        if self.span.late is not None:
-            size = self._size + len(answered.masked_body or b"" if answered is not None else b"")
-            self._session.backlog.add(self.span.late, size)
+        span, size = self.span, self._size
+        if answered is None:
+            span.finish(ending, error, None)
+        else:
+            size += len(answered.masked_body or b"")
+            span.finish(ending, error, answered.reading())
+        if span.late is not None:
+            self._session.backlog.add(span.late, size)
 
     def _outcome(self, state: State, info: ErrorInfo | None, ended_at: int) -> OutcomeEntry:
-        unsent = () if self._attempts else ("attempts: the request never left the process",)
         return OutcomeEntry(
             trace_id=self.span.trace_id,
             span_id=self.span.span_id,
@@ -279,17 +253,18 @@ class Call:
             state=state,
             ended_at=ended_at,
             error=info,
-            missing=list(unsent),
+            missing=[] if self._attempts else ["attempts: the request never left the process"],
         )
 
     def _ending(self, state: State, info: ErrorInfo | None, ended_at: int) -> Ending:
+        attempts = self._attempts
         return Ending(
             state=state,
             error=info,
-            attempts=len(self._attempts),
+            attempts=len(attempts),
             redactions=self._redactions,
             complete=not self._missing,
-            first_byte_ns=self._attempts[-1].first_byte_ns if self._attempts else None,
+            first_byte_ns=attempts[-1].first_byte_ns if attempts else None,
             ended_at=ended_at,
         )
 
@@ -297,7 +272,7 @@ class Call:
         self, attempt: Attempt, incoming: Incoming | None, error: BaseException | None, state: State | None
     ) -> State | None:
         """Records what came back of an exchange and shows it on the span; gives the state as the answer shows it."""
-        recorder = self._session.recorder
+        recorder, span = self._session.recorder, self.span
         headers: list[tuple[str, str]] = []
         redactions, complete = 0, False
         missing: list[str] = []
@@ -305,21 +280,23 @@ class Call:
             headers, redactions = recorder.mask_headers(incoming.headers)
             complete = incoming.complete
             missing += incoming.missing
-        if incoming is not None and incoming.body is not None:
-            masked = recorder.mask(incoming.body, attempt.content_type, f"{attempt.path}.response_body")
-            attempt.masked_body = masked.body
-            missing += masked.missing
-            redactions += masked.redactions
-            if not complete and error is None and attempt.is_at_end():
-                # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
-                complete, state = True, None
-            if not complete:
-                missing.append(f"{attempt.path}.response_body: {_cut(error, state)} after {len(incoming.body):,} bytes")
+            if incoming.body is not None:
+                masked = recorder.mask(incoming.body, attempt.content_type, "response_body", attempt.number)
+                attempt.masked_body = masked.body
+                attempt.has_answer = attempt.has_answer or masked.body is not None
+                missing += masked.missing
+                redactions += masked.redactions
+                if not complete and error is None and attempt.is_at_end():
+                    # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
+                    complete, state = True, None
+                if not complete:
+                    size = f"{len(incoming.body):,} bytes"
+                    missing.append(f"{attempt.path}.response_body: {_cut(error, state)} after {size}")
         self._redactions += redactions
         self._missing += missing
         self._held = AttemptEntry(
-            trace_id=self.span.trace_id,
-            span_id=self.span.span_id,
+            trace_id=span.trace_id,
+            span_id=span.span_id,
             number=attempt.number,
             status=attempt.status,
             ended_at=attempt.ended_at,
@@ -343,7 +320,7 @@ class Call:
             return
         attempt.shown = True
         try:
-            self.span.add_attempt(attempt.number, attempt.started_at, attempt.event_attributes(error))
+            self.span.add_attempt(attempt.facts(error))
         except Exception as fault:  # noqa: BLE001 - the boundary
             _SPAN.took(fault)
 

@@ -1,17 +1,33 @@
-"""What a tap tells of one HTTP exchange, in words that are no HTTP library's."""
+"""What a tap tells of one HTTP exchange, in words that are no HTTP library's.
+
+Invariant: headers are the very bytes that were sent, in order; nothing is decoded while the host waits.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-Pairs = list[tuple[str, str]]
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Name and value of each header.
+Pairs: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 
 
-class Outgoing(NamedTuple):
+class Server(NamedTuple):
+    """Where a call goes."""
+
+    host: str
+    port: int | None
+
+
+class Outgoing(msgspec.Struct, frozen=True):
     """A request that is about to leave.
 
     Args:
-        method, url, host, port, path: where it goes; ``url`` is whole.
+        method, url, server, path: where it goes; ``url`` is whole.
         headers: as the library holds them now.
         body: its bytes, or None while the host still generates them.
         started_at: ns since the epoch.
@@ -19,15 +35,14 @@ class Outgoing(NamedTuple):
 
     method: str
     url: str
-    host: str
-    port: int | None
+    server: Server
     path: str
     headers: Pairs
     body: bytes | None
     started_at: int
 
 
-class Incoming(NamedTuple):
+class Incoming(msgspec.Struct, frozen=True):
     """What came back of an exchange.
 
     Args:
@@ -48,15 +63,15 @@ class Incoming(NamedTuple):
     missing: tuple[str, ...] = ()
 
 
-def header_of(headers: Pairs, name: str) -> str:
+def header_of(headers: Pairs, name: bytes) -> str:
     """The value of the first header of this name (in lower case), or ``""``.
 
     Example:
-        >>> header_of([("Content-Type", "text/plain")], "content-type")
+        >>> header_of([(b"Content-Type", b"text/plain")], b"content-type")
         'text/plain'
     """
-    size = len(name)
-    for key, value in headers:
-        if len(key) == size and key.lower() == name:
-            return value
-    return ""
+    named = dict(reversed(headers))
+    value = named.get(name) or named.get(name.title())  # as nearly everybody writes them
+    if value is None:
+        value = next((held for other, held in headers if other.lower() == name), b"")
+    return value.decode("latin-1")

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 
 from opentelemetry.context import get_current
 
-from spanglass.capture.attempt import attempt_path
-from spanglass.capture.call import Call, Server
-from spanglass.capture.exchange import header_of
+from spanglass.capture.call import Call
+from spanglass.capture.exchange import Server, header_of
 from spanglass.capture.scope import current_scope
 from spanglass.wire.route import Route, looks_like_llm, provider_of, route
 
@@ -40,25 +39,23 @@ _PROVIDERS = {
 
 def begin(session: Session, outgoing: Outgoing, context: Context) -> Attempt | None:
     """The attempt that ``outgoing`` is, written ahead; or None if it is not to be captured."""
-    if outgoing.method != "POST":
-        return None
     found = find_route(session, outgoing)
     if found is None or not session.watching(context):
         return None
     scope = current_scope()
-    index = scope.call.attempt_count if scope is not None and scope.call is not None else 0
+    call = None if scope is None else scope.call
     masked = None
     if outgoing.body is not None:
-        content_type = header_of(outgoing.headers, "content-type") or "application/json"
-        masked = session.recorder.mask(outgoing.body, content_type, f"{attempt_path(index)}.request_body")
-    call = scope.call if scope is not None else None
+        content_type = header_of(outgoing.headers, b"content-type") or "application/json"
+        number = 1 if call is None else call.attempt_count + 1
+        masked = session.recorder.mask(outgoing.body, content_type, "request_body", number)
     if call is None:
-        started_at = scope.started_at if scope is not None else outgoing.started_at
-        server = Server(outgoing.host, outgoing.port)
-        body = masked.body if masked is not None else None
-        found = _with_provider(found, scope)
-        call = Call(session, found, started_at, server, body, context, scoped=scope is not None)
-        if scope is not None:
+        body = None if masked is None else masked.body
+        found = found if found.provider is not None else _with_provider(found, scope)
+        if scope is None:
+            call = Call(session, found, outgoing.started_at, outgoing.server, body, context, scoped=False)
+        else:
+            call = Call(session, found, scope.started_at, outgoing.server, body, context, scoped=True)
             scope.call = call
     return call.begin_attempt(outgoing, masked)
 
@@ -80,10 +77,10 @@ def find_route(session: Session, outgoing: Outgoing) -> Route | None:
         named = _configured(session.settings.capture_urls, outgoing.url)
         if named is not None:
             return named
-    found = route(outgoing.method, outgoing.host, outgoing.path)
+    found = route(outgoing.method, outgoing.server.host, outgoing.path)
     body = outgoing.body
     if found is None and body is not None and looks_like_llm(body):
-        return Route("opaque", provider_of(outgoing.host), _operation(outgoing.path, body))
+        return Route("opaque", provider_of(outgoing.server.host), _operation(outgoing.path, body))
     if found is not None and found.provider is None and found.format in _SHARED_PATHS:
         return found if body is None or looks_like_llm(body) else None
     return found

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 
-from spanglass.capture.call import Call, Server
-from spanglass.capture.exchange import Incoming, Outgoing
+from spanglass.capture.call import Call
+from spanglass.capture.exchange import Incoming, Outgoing, Server
 from spanglass.capture.session import active
 from spanglass.errors import LoggedError
 from spanglass.guard import Boundary
@@ -73,10 +73,10 @@ class Handle:
     def begin(self, session: Session, payload: Any, started_at: int) -> None:
         """Writes the request ahead."""
         body = to_json(payload)
-        masked = session.recorder.mask(body, "application/json", "attempts[0].request_body")
+        masked = session.recorder.mask(body, "application/json", "request_body", 1)
         call = Call(session, _ROUTE, started_at, _NOWHERE, masked.body, otel_context.get_current(), scoped=False)
         self._session, self._call, self.ref = session, call, call.span.ref
-        self._attempt = call.begin_attempt(Outgoing("", "", "", None, "", [], body, started_at), masked)
+        self._attempt = call.begin_attempt(Outgoing("", "", _NOWHERE, "", (), body, started_at), masked)
 
     def respond(self, response: Any) -> None:
         """The whole answer."""
@@ -129,7 +129,7 @@ class Handle:
             missing = _NO_ANSWER if body is None and error is None else ()
             said = None if body is None else body()
             waited = None if first_at is None else first_at - self._attempt.started_at
-            self._attempt.end(Incoming(None, [], said, whole, time.time_ns(), waited, missing), error, state)
+            self._attempt.end(Incoming(None, (), said, whole, time.time_ns(), waited, missing), error, state)
 
 
 def log_request(payload: Any, *, upstream_context: Any = None) -> Handle:

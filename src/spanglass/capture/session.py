@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -22,10 +22,14 @@ from spanglass.place import DebugSwitch, current_place
 from spanglass.redact import Redactor
 from spanglass.redact.attribute import AttributeMasker
 from spanglass.span.adopt import adoptable_span, note_begun
+from spanglass.span.callspan import SpanPolicy
 from spanglass.span.late import Backlog
+from spanglass.span.maker import Maker
 from spanglass.span.preview import LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Tracer, TracerProvider
 
@@ -43,13 +47,6 @@ _SUPPRESSED = "suppress_instrumentation"
 SCOPE_NAME = "spanglass"
 
 _active: Session | None = None
-
-
-class SpanPolicy(NamedTuple):
-    """How much of the messages goes on spans: bytes of a preview (None: all of it), or nothing at all."""
-
-    content: bool
-    limit: int | None
 
 
 _NO_CONTENT = SpanPolicy(content=False, limit=LIMIT)
@@ -70,14 +67,14 @@ class Session:
         )
         self.journal = Journal(settings.journal_dir, max_bytes=settings.journal_max_bytes)
         self.attributes = AttributeMasker(self.redactor)
-        self.backlog = Backlog()
+        self.backlog = Backlog(self._call_soon)
         self.drain = Drain(self.journal, self._open_store, prune=self._prune_rule(), chore=self.backlog.say_all)
         self.recorder = Recorder(self.redactor, self.journal, self.drain, settings.max_body_bytes)
         self.open_calls: dict[int, Call] = {}
         self._switch = DebugSwitch(settings.debug_workflows, settings.debug_workflows_file)
         self._provider = provider
-        self._tracer: Tracer | None = None
-        self._tracer_of: TracerProvider | None = None
+        self._maker: Maker | None = None
+        self._maker_of: TracerProvider | None = None
         self._processors: list[tuple[Any, RedactingSpanProcessor]] = []
         self._protecting = threading.RLock()
         self._content_is_safe = True
@@ -87,12 +84,20 @@ class Session:
 
     def tracer(self) -> Tracer:
         """The tracer of the provider in force, which is protected before it is used for the first time."""
+        return self.maker().tracer
+
+    def maker(self) -> Maker:
+        """What makes the spans of calls, of the same provider."""
         provider = self._provider or trace.get_tracer_provider()
-        if provider is not self._tracer_of or self._tracer is None:
+        maker = self._maker
+        if provider is not self._maker_of or maker is None:
             self.protect(provider)
-            self._tracer = provider.get_tracer(SCOPE_NAME)
-            self._tracer_of = provider
-        return self._tracer
+            maker = self._maker = Maker(provider.get_tracer(SCOPE_NAME), self.attributes.mask_all, self.backlog)
+            self._maker_of = provider
+        return maker
+
+    def _call_soon(self, work: Callable[[], object]) -> None:
+        self.drain.call_soon(work)
 
     def protect(self, provider: TracerProvider | None = None) -> None:
         """Puts the redacting processor into ``provider`` (the one in force if None), once, and tests that it works."""
@@ -108,8 +113,9 @@ class Session:
         with _ENSURE:
             from spanglass.redact.processor import RedactingSpanProcessor, protects
 
-            processor = RedactingSpanProcessor(self.redactor, note_begun)
+            processor = RedactingSpanProcessor(self.redactor, note_begun, self.backlog.say_all)
             provider.add_span_processor(processor)
+            _move_to_front(provider, processor)
             self._processors.append((provider, processor))
             self._content_is_safe = protects(provider)
             if self._content_is_safe:
@@ -183,6 +189,16 @@ def activate(session: Session | None) -> None:
     global _active  # noqa: PLW0603 - the one piece of process-wide state, behind this function
     _active = session
     follow(lambda: None if session is None else session.recorder)
+
+
+def _move_to_front(provider: Any, processor: RedactingSpanProcessor) -> None:
+    """A processor is added behind the others, and flushed after them; ours gives them its pending spans first."""
+    multi: Any = getattr(provider, "_active_span_processor", None)
+    if processor not in getattr(multi, "_span_processors", ()) or not hasattr(multi, "_lock"):
+        return  # of another kind: then no span is pending
+    with multi._lock:  # noqa: SLF001
+        others = [each for each in multi._span_processors if each is not processor]  # noqa: SLF001
+        multi._span_processors = (processor, *others)  # noqa: SLF001
 
 
 def _remove_processor(provider: Any, processor: RedactingSpanProcessor) -> None:

@@ -6,13 +6,15 @@ masking failed, is named in ``missing``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from spanglass.guard import Boundary
 from spanglass.model.record import ErrorInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from spanglass.export.drain import Drain
     from spanglass.journal import Journal
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _MASK = Boundary("recorder.mask")
 
 
-class Masked(NamedTuple):
+class Masked(msgspec.Struct, frozen=True, gc=False):
     """A body as it may be kept: masked, how many values were, and what of it is missing."""
 
     body: bytes | None
@@ -51,21 +53,30 @@ class Recorder:
         """The id of this process's journal."""
         return self._journal.owner
 
-    def mask(self, body: bytes, content_type: str, what: str) -> Masked:
-        """``body`` as it may be kept; ``what`` names it in ``missing``, such as ``attempts[0].request_body``."""
+    def mask(self, body: bytes, content_type: str, what: str, attempt: int = 0) -> Masked:
+        """``body`` as it may be kept.
+
+        Args:
+            body: the body, its content-encoding undone.
+            content_type: what its header says of it.
+            what: names it in ``missing``, such as ``request_body``.
+            attempt: whose it is; 0 if it is no attempt's.
+        """
         missing: tuple[str, ...] = ()
-        over = len(body) - self._max_body_bytes
-        if over > 0:
+        if len(body) > self._max_body_bytes:
+            over = len(body) - self._max_body_bytes
             body = body[: self._max_body_bytes]
-            missing = (f"{what}: the last {over:,} bytes are over SPANGLASS_MAX_BODY_BYTES={self._max_body_bytes}",)
+            bound = f"SPANGLASS_MAX_BODY_BYTES={self._max_body_bytes}"
+            missing = (f"{_named(what, attempt)}: the last {over:,} bytes are over {bound}",)
         try:
             masked, redactions = self._redactor.body(body, content_type)
         except Exception as fault:  # noqa: BLE001 - the boundary
             _MASK.took(fault)
-            return Masked(None, 1, (f"{what}: {len(body):,} bytes dropped, because masking them failed",))
+            lost = f"{_named(what, attempt)}: {len(body):,} bytes dropped, because masking them failed"
+            return Masked(None, 1, (lost,))
         return Masked(masked, redactions, missing)
 
-    def mask_headers(self, headers: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], int]:
+    def mask_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> tuple[list[tuple[str, str]], int]:
         """Headers as they may be kept, and how many values were masked; none where masking failed."""
         try:
             return self._redactor.headers(headers)
@@ -94,3 +105,8 @@ class Recorder:
         self._journal.append(*entries)
         if not self._drain.awake:
             self._drain.start_soon()
+
+
+def _named(what: str, attempt: int) -> str:
+    """Where the record's JSON has a body."""
+    return f"attempts[{attempt - 1}].{what}" if attempt else what

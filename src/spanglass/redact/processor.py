@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from spanglass.redact.redactor import Redactor
 
 _BEGUN = guard.Boundary("redact.on_start")
+_MAKE = guard.Boundary("redact.make_pending")
 _ENDED_KEPT = 4096
 _NAMES_KEPT = 4096
 
@@ -45,15 +46,39 @@ class RedactingSpanProcessor(SpanProcessor):
     Args:
         redactor: what masks.
         begun: is told of each span as it begins.
+        make_pending: has spans made that are still to be made; called before the others are flushed or shut down, if
+            this processor stands before them.
     """
 
-    def __init__(self, redactor: Redactor, begun: Callable[[Span], None] | None = None) -> None:
+    def __init__(
+        self,
+        redactor: Redactor,
+        begun: Callable[[Span], None] | None = None,
+        make_pending: Callable[[], None] | None = None,
+    ) -> None:
         self._redactor = redactor
         self._begun = begun
+        self._make_pending = make_pending
         self._masker = AttributeMasker(redactor)
         self._clean_names: set[str] = set()
         self._ended: set[int] = set()
         self._resource: tuple[Resource, Resource] | None = None
+
+    @property
+    def makes_pending(self) -> bool:
+        """It has pending spans made."""
+        return self._make_pending is not None
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's signature
+        """Has pending spans made, so that the processors behind this one flush them."""
+        if self._make_pending is not None:
+            with _MAKE:
+                self._make_pending()
+        return True
+
+    def shutdown(self) -> None:
+        """The same for the last time."""
+        self.force_flush()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
         """Tells of the span; masking waits for its end."""

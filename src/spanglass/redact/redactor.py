@@ -7,7 +7,7 @@ It fails closed: what cannot be judged is dropped and marked, never passed on.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from spanglass import guard
 from spanglass.redact import escape, finding
@@ -25,6 +25,11 @@ from spanglass.redact.value import ValueMasker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
+
+#: Name and value.
+Header: TypeAlias = "tuple[str, str] | tuple[bytes, bytes]"
+#: A header as it may be kept, and how often something was masked in it.
+_Seen: TypeAlias = "tuple[tuple[str, str], int]"
 
 _STREAMS = ("event-stream", "ndjson", "jsonl", "json-seq", "stream+json", "json-lines")
 _BINARY_STREAM = "amazon.eventstream"
@@ -72,7 +77,7 @@ class Redactor:
         self._scan: Callable[[bytes], Sequence[Hit]] = self._first_scan
         self._stream: StreamFinder | None = None
         self._kinds = {"application/json": "text"}
-        self._headers: dict[tuple[str, str], tuple[tuple[str, str], int]] = {}
+        self._headers: dict[Header, _Seen] = {}
         self._urls: dict[str, tuple[str, int]] = {}
 
     def body(self, data: bytes, content_type: str = "application/json") -> tuple[bytes, int]:
@@ -95,31 +100,50 @@ class Redactor:
         except Exception as fault:  # noqa: BLE001 - fails closed: a body that cannot be judged is dropped
             return _failed("redact.body", fault, f'"{FAILED}"'.encode())
 
-    def headers(self, headers: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], int]:
+    def headers(self, headers: Sequence[Header]) -> tuple[list[tuple[str, str]], int]:
         """Masks headers, in order: those that carry credentials by their name wholly, others by their value.
+
+        Args:
+            headers: name and value of each, as text or as the bytes that were sent.
 
         Returns:
             The headers, and how many values were masked.
         """
-        known = self._headers
-        given = headers if isinstance(headers, list) else list(headers)
-        found = [*map(known.get, given)]
+        found = [*map(self._headers.get, headers)]
         if None in found:
-            found = [
-                self._mask_header(*header) if seen is None else seen for header, seen in zip(given, found, strict=True)
-            ]
-        masked, counts = zip(*cast("list[tuple[tuple[str, str], int]]", found), strict=True) if found else ((), ())
+            found = self._look_at(headers, found)
+        masked, counts = zip(*cast("list[_Seen]", found), strict=True) if found else ((), ())
         return [*masked], sum(counts)
 
-    def _mask_header(self, name: str, value: str) -> tuple[tuple[str, str], int]:
-        """A header as it may be kept; remembered, because a client sends nearly the same ones with every request."""
+    def _look_at(self, headers: Sequence[Header], found: list[_Seen | None]) -> list[_Seen | None]:
+        """``found`` without gaps.
+
+        Headers are remembered, because a client sends nearly the same with every request; those that are new, such as a
+        request's id, are looked through in one pass.
+        """
+        new = [header for header, seen in zip(headers, found, strict=True) if seen is None]
+        clean = not self._has_leaf_rules and self._are_clean(new)
+        if len(self._headers) + len(new) > _HEADERS_KEPT:
+            self._headers.clear()
+        looked = iter([self._mask_header(header, clean=clean) for header in new])
+        return [next(looked) if seen is None else seen for seen in found]
+
+    def _are_clean(self, headers: list[Header]) -> bool:
+        """Whether nothing has the shape of a credential in any of the values."""
         try:
-            shown, count = self._header(name, value)
+            return not self._scan(b"\n".join([_bytes(value) for _, value in headers]))
+        except Exception as fault:  # noqa: BLE001 - each is then judged alone
+            _failed("redact.headers", fault, None)
+            return False
+
+    def _mask_header(self, header: Header, *, clean: bool) -> _Seen:
+        """A header as it may be kept; ``clean``: its value looks like no credential, whatever its name."""
+        name, value = map(_text, header)
+        try:
+            shown, count = self._header(name, value, clean=clean)
         except Exception as fault:  # noqa: BLE001 - fails closed
             return (name, FAILED), _failed("redact.headers", fault, FAILED)[1]
-        if len(self._headers) >= _HEADERS_KEPT:
-            self._headers.clear()
-        found = self._headers[name, value] = (name, shown), count
+        found = self._headers[header] = (name, shown), count
         return found
 
     def url(self, url: str) -> tuple[str, int]:
@@ -268,15 +292,23 @@ class Redactor:
         spans = self._find(Text(data, strict=True), self._scan(data))
         return (finding.replace(data, spans).decode("utf-8", "surrogatepass"), len(spans)) if spans else (text, 0)
 
-    def _header(self, name: str, value: str) -> tuple[str, int]:
+    def _header(self, name: str, value: str, *, clean: bool) -> tuple[str, int]:
         if self._keys.is_header(name) and value.strip().lower() not in ("", "true", "false"):
             return (value, 0) if value == REDACTED else (REDACTED, 1)
-        return self.text(value)
+        return (value, 0) if clean else self.text(value)
 
 
 def is_json(data: bytes) -> bool:
     """Whether a text is meant to be JSON, by how it begins."""
     return _JSON.match(data) is not None
+
+
+def _text(raw: str | bytes) -> str:
+    return raw if isinstance(raw, str) else raw.decode("latin-1")
+
+
+def _bytes(raw: str | bytes) -> bytes:
+    return raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")
 
 
 def _table(keys: Keys) -> tuple[list[Anchor], list[Finder | None]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from opentelemetry.trace import SpanKind
 
 from spanglass.span.attributes import MODEL_OPERATIONS
+from spanglass.span.pending import PendingSpan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,10 +53,12 @@ def adopt_span(current: Span, model: Any = None) -> Span | None:
 
 def adoptable_span(current: Span, model: Any = None) -> Span | None:
     """The same without taking it."""
-    if current.is_recording() and current not in _adopted and stands_for_request(current):
+    if current.is_recording() and not _is_ours(current) and current not in _adopted and stands_for_request(current):
         return current
     begun = _last_begun.get()
-    span = begun() if begun is not None else None
+    if begun is None:
+        return None
+    span = begun()
     if span is None or span in _adopted or not span.is_recording() or not _asks(span, model):
         return None
     return span if _parent_id(span) == current.get_span_context().span_id else None
@@ -93,6 +96,8 @@ def _attributes(span: Any) -> Mapping[str, Any]:
 
 
 def _is_ours(span: Any) -> bool:
+    if type(span) is PendingSpan:
+        return True
     scope = getattr(span, "instrumentation_scope", None)
     return scope is not None and scope.name == "spanglass"
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
+import msgspec
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Status, StatusCode
 
 from spanglass.span import events
 from spanglass.span.adopt import adopt_span
 from spanglass.span.attributes import request_attributes, response_attributes
 from spanglass.span.identity import own_ids, service_name
 from spanglass.span.late import Said
+from spanglass.span.pending import PendingSpan
 from spanglass.span.preview import excerpt, instructions_preview, messages_preview
 from spanglass.span.sink import late_on, say_now
 
@@ -25,13 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span, SpanContext, Tracer
+    from opentelemetry.trace import Span
 
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
     from spanglass.settings import Spans
     from spanglass.span.attributes import Attributes
-    from spanglass.span.late import Event, Late, MaskAll
+    from spanglass.span.events import AttemptFacts
+    from spanglass.span.late import Late
+    from spanglass.span.maker import Maker
 
 _STATUS_TEXT_LIMIT = 1_000
 _SYSTEM_ROLES = frozenset({"system", "developer"})
@@ -73,7 +77,14 @@ class Answer(Protocol):
         """The token counts that the provider reported."""
 
 
-class Ending(NamedTuple):
+class SpanPolicy(NamedTuple):
+    """How much of the messages goes on spans: bytes of a preview (None: all of it), or nothing at all."""
+
+    content: bool
+    limit: int | None
+
+
+class Ending(msgspec.Struct, frozen=True):
     """How a call ended, as far as its span says so. Times are ns since the epoch, or ns from the attempt's start."""
 
     state: State
@@ -89,58 +100,63 @@ class CallSpan:
     """The span of one call, with the ids under which the record of the call is kept.
 
     Args:
-        tracer: makes the span, if no other instrumentation has made one for this call already.
+        maker: makes the span, if no other instrumentation has made one for this call already.
         name: ``{operation} {model}``.
+        model: that is asked, as far as that is known.
         started_at: ns since the epoch.
-        attributes: what is known before the call leaves (a sampler sees it).
+        begun: gives what is known before the call leaves.
         context: OpenTelemetry's, in which the call begins.
-        content: whether messages may go on the span.
-        limit: bytes of a preview, or None for whole messages.
-        mask_all: masks what the span says late.
+        policy: how much of the messages goes on the span.
         spans: whether another's span is adopted, or the call always has its own, or adopts one or has none.
     """
 
-    def __init__(  # noqa: PLR0913 - what a span is made of; keyword-only and typed
+    def __init__(
         self,
-        tracer: Tracer,
+        maker: Maker,
         name: str,
+        model: str | None,
         started_at: int,
-        attributes: Attributes,
+        begun: Callable[[], Attributes],
         context: Context,
-        *,
-        content: bool,
-        limit: int | None,
-        mask_all: MaskAll,
+        policy: SpanPolicy,
         spans: Spans = "adopt",
     ) -> None:
-        self._content = content
-        self._limit = limit
+        self.name, self.started_at = name, started_at
+        self._policy = policy
+        self._begun: Callable[[], Attributes] | None = begun
         self._message_count = 0
         self._question: Callable[[], Question] | None = None
         self._described = False
+        self._attempts: list[AttemptFacts] = []
         current = trace.get_current_span(context)
-        found = None if spans == "own" else adopt_span(current, attributes.get("gen_ai.request.model"))
+        around = current.get_span_context()
+        parent = around if around.is_valid else None
+        found = None if spans == "own" else adopt_span(current, model)
         self.adopted = found is not None
-        if found is not None:
-            span = found
-        elif spans == "none":
-            span = trace.NonRecordingSpan(current.get_span_context())
+        #: What says things on the span when it is needed; None where they have to be said at once.
+        self.late: Late | PendingSpan | None
+        if found is None and spans != "none":
+            span = maker.make(name, started_at, context, parent, begun)
+            if type(span) is PendingSpan:
+                self.span: Span = span
+                self.late = span
+                self.service = span.service
+                self.trace_id, self.span_id = span.hex_ids
+                self.parent_span_id = None if parent is None else f"{parent.span_id:016x}"
+                return
         else:
-            span = _begin(tracer, name, started_at, attributes, context)
-        self.span: Span = span
-        self.name, self.started_at = name, started_at
-        parent: SpanContext | None = current.get_span_context()
+            span = found if found is not None else trace.NonRecordingSpan(around)
+        self.span = span
         recording = span.is_recording()
-        self.trace_id, self.span_id = own_ids(span, recording=recording, parent=parent)
-        self.late: Late | None = late_on(span, mask_all) if recording else None
-        self._begun: Attributes = {} if self.adopted else attributes
-        self._attempts: list[Event] = []
+        self.trace_id, self.span_id = own_ids(span, recording=recording, parent=around)
+        self.late = late_on(span, maker.mask_all) if recording else None
         if self.adopted:
+            self._begun = None
             self.name = str(getattr(span, "name", name))
             self.started_at = int(getattr(span, "start_time", None) or started_at)
             parent = getattr(span, "parent", None)
         self.parent_span_id = None if parent is None or not parent.is_valid else trace.format_span_id(parent.span_id)
-        self.service = service_name(span)
+        self.service = service_name(getattr(span, "resource", None))
 
     @property
     def ref(self) -> str:
@@ -164,9 +180,9 @@ class CallSpan:
             self.span.update_name(name)
             self._say(lambda: Said(cast("dict[str, Any]", attributes)))
 
-    def add_attempt(self, number: int, started_at: int, attributes: dict[str, Any]) -> None:
+    def add_attempt(self, attempt: AttemptFacts) -> None:
         """Says how one HTTP exchange went: when the call ends, or at once on a span that may end before."""
-        self._attempts += events.attempt_events(number, {"number": number, **attributes}, started_at)
+        self._attempts.append(attempt)
         if self.adopted and self.span.is_recording():
             self._say(self._of_attempts)
 
@@ -186,12 +202,16 @@ class CallSpan:
         else:
             say_now(self.span, saying())
 
+    def _first(self) -> Attributes:
+        """What was known when the call began; nothing for a span that is another's."""
+        return {} if self._begun is None else self._begun()
+
     def _of_attempts(self) -> Said:
         attempts, self._attempts = self._attempts, []
-        return Said({}, attempts)
+        return Said({}, events.attempt_events(attempts))
 
     def _of_request(self) -> Said:
-        attributes: Attributes = {**self._begun, "spanglass.ref": self.ref}
+        attributes: Attributes = {**self._first(), "spanglass.ref": self.ref}
         read, self._question = self._question, None  # it holds the body, and the host may hold the call for long
         if read is None:
             return Said(cast("dict[str, Any]", attributes))
@@ -200,23 +220,24 @@ class CallSpan:
         self._message_count = len(messages)
         if not self.adopted:
             attributes.update(request_attributes(request.options))
-        if not self._content:
+        content, limit = self._policy
+        if not content:
             return Said(cast("dict[str, Any]", attributes))
         system = [message for message in messages if message.role in _SYSTEM_ROLES]
         others = [message for message in messages if message.role not in _SYSTEM_ROLES] if system else messages
         place = f"spanglass://{self.ref}#"
         if others:
-            attributes["gen_ai.input.messages"] = messages_preview(others, self._limit)
+            attributes["gen_ai.input.messages"] = messages_preview(others, limit)
             attributes["gen_ai.input.messages_ref"] = f"{place}messages"
         if system:
-            attributes["gen_ai.system_instructions"] = instructions_preview(system, self._limit)
+            attributes["gen_ai.system_instructions"] = instructions_preview(system, limit)
             attributes["gen_ai.system_instructions_ref"] = f"{place}messages"
-        told = events.input_events(messages, self.started_at, whole=self._limit is None)
+        told = events.input_events(messages, self.started_at, whole=limit is None)
         return Said(cast("dict[str, Any]", attributes), told)
 
     def _of_answer(self, ending: Ending, read: Callable[[], Answer] | None) -> Said:
         attributes: Attributes = {
-            **self._begun,
+            **self._first(),
             "spanglass.state": ending.state,
             "spanglass.attempts": ending.attempts,
             "spanglass.complete": ending.complete,
@@ -230,11 +251,12 @@ class CallSpan:
             answer = read()
             if not self.adopted:
                 attributes.update(response_attributes(answer))
-            if self._content and answer.output:
-                preview = messages_preview(answer.output, self._limit, answer.finish_reasons)
+            if self._policy.content and answer.output:
+                limit = self._policy.limit
+                preview = messages_preview(answer.output, limit, answer.finish_reasons)
                 attributes["gen_ai.output.messages"] = preview
                 attributes["gen_ai.output.messages_ref"] = f"spanglass://{self.ref}#output"
-                whole = self._limit is None
+                whole = limit is None
                 told += events.output_events(answer.output, self._message_count, ending.ended_at, whole=whole)
         return Said(cast("dict[str, Any]", attributes), told)
 
@@ -243,29 +265,3 @@ class CallSpan:
         self.span.set_status(Status(StatusCode.ERROR, excerpt(info.message, _STATUS_TEXT_LIMIT)))
         if error is not None:
             self.span.record_exception(error)
-
-
-def _begin(tracer: Tracer, name: str, started_at: int, attributes: Attributes, context: Context) -> Span:
-    """A span of our own. Attributes are given to it at once only where a sampler may look at them."""
-    looked_at = attributes if _looks(getattr(tracer, "sampler", None)) else None
-    return tracer.start_span(
-        name, context, SpanKind.CLIENT, cast("dict[str, Any] | None", looked_at), start_time=started_at
-    )
-
-
-def _looks(sampler: Any) -> bool:
-    """Whether a sampler may look at attributes; the SDK's own do not."""
-    global _incurious  # noqa: PLW0603 - the SDK is imported by whoever has a tracer of it
-    if sampler is _incurious:
-        return False
-    from opentelemetry.sdk.trace import sampling
-
-    own = (sampling.StaticSampler, sampling.TraceIdRatioBased)
-    parts = vars(sampler).values() if type(sampler) is sampling.ParentBased else (sampler,)
-    if not all(type(part) in own for part in parts):
-        return True
-    _incurious = sampler
-    return False
-
-
-_incurious: Any = object()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from spanglass.span.late import Event
 from spanglass.span.preview import excerpt, text_of
 
@@ -36,9 +38,37 @@ def output_events(messages: Sequence[ChatMessage], start: int, timestamp: int, *
     return _message_events(messages, start, _OUTPUT_LIMIT, timestamp, whole=whole)
 
 
-def attempt_events(number: int, attributes: dict[str, Any], timestamp: int) -> list[Event]:
+class AttemptFacts(msgspec.Struct, frozen=True, gc=False):
+    """What the event of an HTTP exchange says. Times are ns since the epoch; ``ended_at`` is 0 before its end."""
+
+    number: int
+    started_at: int
+    ended_at: int
+    status: int | None
+    error_type: str
+    retry_after: str
+
+
+def attempt_events(attempts: Sequence[AttemptFacts]) -> list[Event]:
     """One event an attempt; beyond the first few the span's ``spanglass.attempts`` still counts them."""
-    return [Event("spanglass.attempt", attributes, timestamp)] if number <= _ATTEMPT_LIMIT else []
+    return [
+        Event("spanglass.attempt", _of_attempt(attempt), attempt.started_at)
+        for attempt in attempts
+        if attempt.number <= _ATTEMPT_LIMIT
+    ]
+
+
+def _of_attempt(attempt: AttemptFacts) -> dict[str, Any]:
+    attributes: dict[str, Any] = {"number": attempt.number}
+    if attempt.ended_at:
+        attributes["duration_ms"] = (attempt.ended_at - attempt.started_at) / 1e6
+    if attempt.status is not None:
+        attributes["status"] = attempt.status
+    if attempt.error_type:
+        attributes["error.type"] = attempt.error_type
+    if attempt.retry_after:
+        attributes["retry_after"] = attempt.retry_after
+    return attributes
 
 
 def message_hash(message: ChatMessage) -> str:

@@ -29,10 +29,9 @@ def own_ids(span: Span, *, recording: bool, parent: SpanContext | None) -> tuple
     return f"{trace_id:032x}", f"{span_id:016x}"
 
 
-def service_name(span: Span) -> str:
-    """The ``service.name`` of the span's resource; empty where it has none."""
+def service_name(resource: Any) -> str:
+    """The ``service.name`` of a span's resource; empty where it has none."""
     global _service  # noqa: PLW0603 - of the resource that was asked for last, which is nearly always the same
-    resource = getattr(span, "resource", None)
     if resource is not _service[0]:
         _service = (resource, str(resource.attributes.get("service.name", "")) if resource is not None else "")
     return _service[1]

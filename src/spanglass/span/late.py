@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from opentelemetry.attributes import BoundedAttributes
 
@@ -142,47 +143,79 @@ def _late_events() -> Any:
     return _events_class
 
 
+class Speaker(Protocol):
+    """A span that has ended and not said everything yet."""
+
+    def say(self) -> None:
+        """Says it now."""
+
+
 class Backlog:
     """The spans of ended calls that have not said everything yet, oldest first.
 
     Args:
+        call_soon: has the work it is given done on another thread.
         max_bytes: how many bytes of bodies they may hold on to; above it the oldest speak at once.
+        max_spans: how many they may be; above it, too. From half of it on they speak on that other thread.
     """
 
-    def __init__(self, max_bytes: int = 16 << 20) -> None:
+    def __init__(
+        self,
+        call_soon: Callable[[Callable[[], object]], object] = lambda _work: None,
+        max_bytes: int = 16 << 20,
+        max_spans: int = 512,
+    ) -> None:
+        self._call_soon = call_soon
         self._max_bytes = max_bytes
-        self._spans: deque[tuple[Late, int]] = deque()
+        self._max_spans = max_spans
+        self._spans: deque[tuple[Speaker, int]] = deque()
         self._bytes = 0
+        self._called = False
+        #: Held while a span speaks: who has made all of them speak has also waited for the one that was at it.
+        self.lock = threading.RLock()
         _backlogs.add(self)
 
-    def add(self, late: Late, size: int) -> None:
+    def add(self, span: Speaker, size: int) -> None:
         """A span ended that holds on to ``size`` bytes until it speaks."""
-        self._spans.append((late, size))
+        self._spans.append((span, size))
         self._bytes += size
-        while self._bytes > self._max_bytes and self._say_oldest():
+        count = len(self._spans)
+        if count * 2 > self._max_spans and not self._called:
+            self._called = True
+            self._call_soon(self._say_some)
+        while (self._bytes > self._max_bytes or len(self._spans) > self._max_spans) and self._say_oldest():
             pass
 
-    def say_all(self, pause: Callable[[], object]) -> None:
+    def say_all(self, pause: Callable[[], object] = lambda: None) -> None:
         """Makes all of them speak; calls ``pause`` after each, so that other threads get on."""
+        self._called = False
         for _ in range(len(self._spans)):
             if not self._say_oldest():
-                return
+                break
             pause()
+        with self.lock:
+            pass
 
     def forget(self) -> None:
         """Forgets all of them: after a fork they are the parent's to export."""
+        self.lock = threading.RLock()
         self._spans.clear()
         self._bytes = 0
+        self._called = False
+
+    def _say_some(self) -> None:
+        self.say_all(lambda: time.sleep(0))
 
     def _say_oldest(self) -> bool:
-        try:
-            late, size = self._spans.popleft()
-        except IndexError:
-            self._bytes = 0
-            return False
-        self._bytes -= size
-        late.say()
-        return True
+        with self.lock:
+            try:
+                span, size = self._spans.popleft()
+            except IndexError:
+                self._bytes = 0
+                return False
+            self._bytes -= size
+            span.say()
+            return True
 
 
 _backlogs: weakref.WeakSet[Backlog] = weakref.WeakSet()

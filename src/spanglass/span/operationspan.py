@@ -64,7 +64,7 @@ class OperationSpan:
         self.trace_id, self.span_id = own_ids(self.span, recording=recording, parent=outer)
         parent = getattr(self.span, "parent", None) if recording else (outer if outer.is_valid else None)
         self.parent_span_id = None if parent is None else trace.format_span_id(parent.span_id)
-        self.service = service_name(self.span)
+        self.service = service_name(getattr(self.span, "resource", None))
         self.is_gen_ai = self.shared and _GEN_AI in self.attributes
         head, tail = (_SHARED_HEAD, _SHARED_TAIL) if self.shared else (_OWN_HEAD, _OWN_TAIL)
         self._ends = ends

@@ -7,7 +7,6 @@ so, and the caller reads.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,19 +19,14 @@ _ERROR_EVENTS = (b"event: error", b"event:error")
 _LAST_EVENT = re.compile(rb'(?:data: ?\[DONE\]|"type": ?"message_stop" *\})\s*\Z')
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """What a request says of itself before its messages are read."""
 
     model: str | None = None
     stream: bool = False
 
 
-class _Head(msgspec.Struct, gc=False):
-    model: Any = None
-    stream: Any = None
-
-
-_decode = msgspec.json.Decoder(_Head).decode
+_decode = msgspec.json.Decoder(Head).decode
 
 
 def read_head(format: str, body: bytes) -> Head:  # noqa: A002 - the word of the record
@@ -44,12 +38,12 @@ def read_head(format: str, body: bytes) -> Head:  # noqa: A002 - the word of the
     """
     try:
         head = _decode(body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # no JSON, or no such types
         head = None
-    if head is None or type(head.model) is not str:
+    if head is None or head.model is None:
         view = read_request(format, body)
         return Head(view.model, view.stream)
-    return Head(head.model, bool(head.stream))
+    return head
 
 
 def may_tell_error(body: bytes, content_type: str) -> bool:
