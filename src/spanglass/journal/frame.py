@@ -6,7 +6,7 @@
     header: the entry's fields but its body, as a JSON object
     body:   raw bytes
 
-Invariant: `read` gives back exactly what `encode` was given, or says that there is no whole frame; it never invents
+Invariant: `read` gives back exactly what `encode_all` was given, or says that there is no whole frame; it never invents
 one. Both checksums start from a seed of the journal's owner, so bytes inside a body that look like a frame are not
 taken for one when a reader looks for the next good frame behind a damage. The prefix and its own checksum stay as they
 are in all versions, so that a newer frame is told from a damaged one.
@@ -87,30 +87,28 @@ def encode_all(entries: Sequence[Entry], seed: int) -> tuple[list[bytes], int]:
     pieces: list[bytes] = []
     size = 0
     for entry in entries:
-        head, body = encode(entry, seed)
-        pieces.append(head)
-        size += len(head)
+        body = getattr(entry, "body", None)
+        bare = entry
+        if body is not None:
+            bare = _copy(entry)
+            force_setattr(bare, "body", None)
+        try:
+            header = _encode_json(bare)
+        except UnicodeEncodeError:  # a lone surrogate, which the stdlib writes as an escape
+            header = json.dumps(msgspec.to_builtins(bare, str_keys=True, enc_hook=_no_json)).encode()
         if body:
-            pieces.append(body)
-            size += len(body)
+            prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[entry.kind], 1, len(header), len(body))
+            prefix_crc = crc32(prefix, seed)
+            head = prefix + _CHECKS.pack(prefix_crc, crc32(body, crc32(header, prefix_crc))) + header
+            pieces += (head, body)
+            size += len(head) + len(body)
+        else:
+            prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[entry.kind], body is not None, len(header), 0)
+            prefix_crc = crc32(prefix, seed)
+            head = prefix + _CHECKS.pack(prefix_crc, crc32(header, prefix_crc)) + header
+            pieces.append(head)
+            size += len(head)
     return pieces, size
-
-
-def encode(entry: Entry, seed: int) -> tuple[bytes, bytes]:
-    """The frame of an entry in two pieces: all before the body, and the body. Raises as `encode_all`."""
-    body = getattr(entry, "body", None)
-    bare = entry
-    if body is not None:
-        bare = _copy(entry)
-        force_setattr(bare, "body", None)
-    try:
-        header = _encode_json(bare)
-    except UnicodeEncodeError:  # a lone surrogate, which the stdlib writes as an escape
-        header = json.dumps(msgspec.to_builtins(bare, str_keys=True, enc_hook=_no_json)).encode()
-    raw = body or b""
-    prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[entry.kind], body is not None, len(header), len(raw))
-    prefix_crc = crc32(prefix, seed)
-    return prefix + _CHECKS.pack(prefix_crc, crc32(raw, crc32(header, prefix_crc))) + header, raw
 
 
 def decode(frame: Frame) -> Entry:

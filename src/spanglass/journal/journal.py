@@ -106,8 +106,13 @@ class Journal:
         with self._lock:
             return dict(self._dropped)
 
-    def append(self, *entries: Entry) -> bool:
+    def append(self, *entries: Entry, look: bool = True) -> bool:
         """Writes entries behind all others, in one piece.
+
+        Args:
+            entries: what is written.
+            look: whether to look if the file can still be found. What is appended shortly after something that it
+                belongs to may go without: whoever removed that file has removed what came before as well.
 
         Returns:
             True when they will be found, whatever happens to this process; False when they were dropped, which is
@@ -120,7 +125,7 @@ class Journal:
             pieces, size = encode_all(entries, seed)
             with self._lock:
                 if self._pending + self._others + size <= self._max_bytes:
-                    self._write(entries, seed, pieces, size)
+                    self._write(entries, seed, pieces, size, look=look)
                     return True
             return self._squeeze(entries)
         except OSError as why:
@@ -232,28 +237,33 @@ class Journal:
             return all([self._squeeze((entry,)) for entry in entries])  # noqa: C419 - each is to be tried
         return self._drop("full")
 
-    def _write(self, entries: tuple[Entry, ...], seed: int, pieces: list[bytes], size: int) -> None:
+    def _write(
+        self, entries: tuple[Entry, ...], seed: int, pieces: list[bytes], size: int, *, look: bool = True
+    ) -> None:
         """Writes frames so that they can be found; once more when something came in between."""
         self._pending += size
+        segments = self._segments
         try:
             for _ in range(_TRIES):
-                segment = self._segments[-1] if self._segments else None
+                segment = segments[-1] if segments else None
                 if segment is None or segment.size >= SEGMENT_BYTES or (segment.under_way and not segment.takes_more()):
                     segment = self._open()
+                    segments = self._segments
                 if seed != self._seed:  # closed or forked since the frames were made
                     seed = self._seed
                     pieces, _ = encode_all(entries, seed)
                 try:
-                    if not segment.write(pieces, size):
+                    if not segment.write(pieces, size, look=look):
                         self._leave(segment)
                 except OSError as why:
                     if why.errno != errno.EFBIG or not segment.size:
                         raise
                     self._leave(segment)  # the process may only write smaller files (ulimit -f): the next has room
                 # Also an append that interrupted this one may have begun another segment, and this be drained already.
-                if len(self._segments) == 1 and self._segments[0] is segment:
+                if len(segments) == 1 and segments[0] is segment and segments is self._segments:
                     self._retry_at = 0.0
                     return
+                segments, look = self._segments, True
         except OSError:
             self._pending = max(0, self._pending - size)
             raise

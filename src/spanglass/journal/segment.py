@@ -51,8 +51,13 @@ class Segment:
         """Whether a frame may follow: not amid an interrupted write, nor behind one that could not be cut back."""
         return not self.under_way or os.fstat(self._fd).st_size in (self.size, self._goal)
 
-    def write(self, pieces: Sequence[bytes], size: int) -> bool:
-        """Appends frames, given in pieces so that a large body is not copied; ``size``: of all pieces, in bytes.
+    def write(self, pieces: Sequence[bytes], size: int, *, look: bool = True) -> bool:
+        """Appends frames.
+
+        Args:
+            pieces: the frames, in pieces so that a large body is not copied.
+            size: of all pieces, in bytes.
+            look: whether to look if the file is still there.
 
         Returns:
             Whether others can find the file: False when it has been removed behind our back.
@@ -61,7 +66,7 @@ class Segment:
             OSError: it could not be written whole.
         """
         done, interrupting = 0, self.under_way
-        self._goal = self.size + size
+        goal = self._goal = self.size + size
         self.under_way = True
         try:
             done = _write_all(self._fd, pieces)
@@ -72,6 +77,10 @@ class Segment:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - done)
             self.under_way = interrupting
             raise
+        if not look and not interrupting and self._goal == goal:
+            self.size = goal
+            self.under_way = False
+            return True
         status = os.fstat(self._fd)
         self.size = status.st_size
         self.under_way = interrupting

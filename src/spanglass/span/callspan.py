@@ -165,12 +165,12 @@ class CallSpan:
 
     def describe_request(self, read: Callable[[], Question]) -> None:
         """Says what the model was given, which ``read`` gives."""
-        if not self.span.is_recording():
-            return
-        first, self._described = not self._described, True
-        if first or self._question is not None:  # of a span that was taken over, unless somebody has looked at it
+        if self._described:  # a span that was taken over
+            if self._question is not None:  # and nobody has looked at it
+                self._question = read
+        elif self.span.is_recording():
+            self._described = True
             self._question = read
-        if first:
             self._say(self._of_request)
 
     def rename(self, name: str, attributes: Attributes) -> None:
