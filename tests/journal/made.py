@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spanglass.journal import Journal
+from spanglass.journal.files import data_bytes
+from spanglass.journal.frame import encode_all
 from spanglass.model.entry import CallFacts, Entry, ExitEntry, OutcomeEntry, RequestEntry, UpstreamEntry
 
 if TYPE_CHECKING:
@@ -49,6 +51,18 @@ def first_of_each(found: Sequence[int]) -> list[int]:
 def journal_in(directory: Path, max_bytes: int = 1 << 30) -> Journal:
     """A journal that never reaches its bound, if not told so."""
     return Journal(directory, max_bytes=max_bytes)
+
+
+def frame(entry: Entry, seed: int) -> bytes:
+    """An entry as it lies in a journal."""
+    return b"".join(encode_all([entry], seed)[0])
+
+
+def write_behind(path: Path, raw: bytes, *, shift: int = 0) -> None:
+    """Writes bytes behind all frames of a segment, ``shift`` bytes from there, as another process would."""
+    with path.open("r+b") as file:
+        file.seek(data_bytes(path) + shift)
+        file.write(raw)
 
 
 def last_segment(directory: Path, owner: str) -> Path:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from journal.made import outcome, request
-from spanglass.journal.frame import MAGIC, PREFIX_SIZE, VERSION, Frame, decode, encode, find, read, seed_of
+from spanglass.journal.frame import MAGIC, PREFIX_SIZE, VERSION, Frame, decode, encode_all, find, read, seed_of
 from spanglass.model.entry import ENTRY_TYPES, AttemptEntry, CallFacts, Entry, StepEntry, UpstreamEntry
 from spanglass.model.record import ErrorInfo, State, Usage
 from spanglass.model.step import Step
@@ -61,7 +61,7 @@ entries: st.SearchStrategy[Entry] = st.one_of([_made(cls) for cls in ENTRY_TYPES
 
 
 def written(*items: Entry, seed: int = SEED) -> bytes:
-    return b"".join(head + body for head, body in (encode(item, seed) for item in items))
+    return b"".join(encode_all(items, seed)[0])
 
 
 def read_all(raw: bytes, seed: int = SEED) -> list[Entry]:
@@ -161,7 +161,7 @@ def test_a_header_with_a_lone_surrogate_keeps_other_values_that_are_no_json_name
 
 def test_a_large_body_is_not_copied() -> None:
     body = b"x" * 100_000
-    assert encode(request(1, body), SEED)[1] is body
+    assert encode_all([request(1, body)], SEED)[0][1] is body
 
 
 def test_bytes_that_are_no_entry_of_their_kind_are_refused() -> None:
@@ -172,7 +172,7 @@ def test_bytes_that_are_no_entry_of_their_kind_are_refused() -> None:
 
 
 def test_fields_of_a_later_release_are_ignored() -> None:
-    head, _ = encode(outcome(1), SEED)
+    ((head,), _) = encode_all([outcome(1)], SEED)
     header = head[PREFIX_SIZE:][:-1] + b',"later":1}'
     assert decode(Frame("outcome", header, None, 0)) == outcome(1)
 

@@ -11,10 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from journal.made import first_of_each, journal_in, last_segment, request
-from spanglass.journal import Journal, recover
+from journal.made import first_of_each, frame, journal_in, last_segment, request, write_behind
+from spanglass.journal import Journal, mapped, recover, segment
 from spanglass.journal import journal as writing
-from spanglass.journal.frame import encode, seed_of
+from spanglass.journal.frame import seed_of
 from spanglass.model.entry import ExitEntry, RequestEntry
 
 if TYPE_CHECKING:
@@ -30,13 +30,16 @@ class Crash(BaseException):
 class Interleaving(RuleBasedStateMachine):
     """Every entry reaches the store, none is invented, and those of an owner come in their order."""
 
+    least_bound = mapped.LEAST_BOUND
     journals = Bundle("journals")
 
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(writing, "SEGMENT_BYTES", 1_500)
+        self.patch.setattr(segment, "SEGMENT_BYTES", 1_500)
         self.patch.setattr(writing, "_KEEP_BYTES", 800)
+        self.patch.setattr(mapped, "LARGE_BYTES", 1_500)
+        self.patch.setattr(mapped, "LEAST_BOUND", self.least_bound)
         self.temporary = tempfile.TemporaryDirectory()
         self.directory = Path(self.temporary.name) / "journal"
         self.appended: dict[str, list[int]] = {}
@@ -100,10 +103,9 @@ class Interleaving(RuleBasedStateMachine):
         owner = journal.owner
         del self.living[owner]
         journal.close(None)
-        head, body = encode(request(999_999, b"y" * 500), seed_of(owner))
+        raw = frame(request(999_999, b"y" * 500), seed_of(owner))
         if list(self.directory.glob(f"{owner}-*.wal")):
-            with last_segment(self.directory, owner).open("ab") as file:
-                file.write((head + body)[:torn])
+            write_behind(last_segment(self.directory, owner), raw[:torn])
 
     @rule(living=st.booleans())
     def recover(self, *, living: bool) -> None:
@@ -146,5 +148,13 @@ class Interleaving(RuleBasedStateMachine):
             self.temporary.cleanup()
 
 
-Interleaving.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+class InterleavingByCalls(Interleaving):
+    """The same without mapped memory."""
+
+    least_bound = 1 << 62
+
+
 TestInterleaving = Interleaving.TestCase
+TestInterleavingByCalls = InterleavingByCalls.TestCase
+for case in (TestInterleaving, TestInterleavingByCalls):
+    case.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

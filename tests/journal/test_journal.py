@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from journal.made import MIB, exits, journal_in, last_segment, numbers, outcome, request, small
-from spanglass.journal import Journal, recover
+from spanglass.journal import Journal, recover, segment
 from spanglass.journal import journal as writing
+from spanglass.journal.files import data_bytes
 from spanglass.journal.segment import Segment
 from spanglass.model.entry import AttemptEntry, EnvelopeEntry, RequestEntry, StepEntry, UpstreamEntry
 from spanglass.model.step import Step
@@ -67,7 +68,7 @@ def test_what_was_appended_is_drained_in_order_and_once(directory: Path, found: 
     journal = journal_in(directory)
     sent: list[Entry] = [request(1), outcome(2), request(3, None), request(4, b""), request(5, b"x" * 300_000)]
     assert [journal.append(entry) for entry in sent] == [True] * 5
-    assert journal.pending_bytes == last_segment(directory, journal.owner).stat().st_size
+    assert journal.pending_bytes == data_bytes(last_segment(directory, journal.owner))
     assert journal.drain(found.extend) == 5
     assert journal.pending_bytes == 0
     assert journal.drain(found.extend) == 0
@@ -148,7 +149,7 @@ def test_batches_for_the_store_are_bounded(directory: Path) -> None:
 def test_segments_are_rotated_and_drained_ones_removed(
     directory: Path, found: list[Entry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "SEGMENT_BYTES", 10_000)
+    monkeypatch.setattr(segment, "SEGMENT_BYTES", 10_000)
     journal = journal_in(directory)
     for number in range(100):
         journal.append(request(number, b"x" * 900))
@@ -176,7 +177,7 @@ def test_a_large_drained_segment_does_not_wait_for_the_next_append(directory: Pa
 def test_threads_append_while_others_drain(
     directory: Path, found: list[Entry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "SEGMENT_BYTES", 50_000)
+    monkeypatch.setattr(segment, "SEGMENT_BYTES", 50_000)
     journal = journal_in(directory)
     taken: list[int] = []
 
@@ -250,6 +251,7 @@ class TestReentry:
         assert set(range(3_000)) <= set(taken)
         assert set(numbers(found)) == set(taken)
 
+    @pytest.mark.segments("by calls")
     @pytest.mark.parametrize("drains", [False, True])
     def test_between_the_two_halves_of_a_short_write(
         self, directory: Path, found: list[Entry], monkeypatch: pytest.MonkeyPatch, *, drains: bool
@@ -378,7 +380,10 @@ class TestDisk:
             time.sleep(0.02)
         journal.close(None)
 
-    def test_a_directory_that_vanishes_and_what_is_appended_then(self, directory: Path, found: list[Entry]) -> None:
+    def test_a_directory_that_vanishes_and_what_is_appended_then(
+        self, directory: Path, found: list[Entry], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(writing, "_LOOK_S", 0.0)
         journal = journal_in(directory)
         journal.append(request(1))
         shutil.rmtree(directory)
@@ -407,6 +412,7 @@ class TestDisk:
         assert journal.drain(found.extend) == 1
         journal.close(None)
 
+    @pytest.mark.segments("by calls")
     @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
     def test_a_write_that_breaks_off_is_taken_back(
         self, directory: Path, found: list[Entry], monkeypatch: pytest.MonkeyPatch, fault: int
@@ -427,6 +433,7 @@ class TestDisk:
         journal.close(found.extend)
         assert numbers(found) == [1, 3]
 
+    @pytest.mark.segments("by calls")
     def test_a_write_that_cannot_be_taken_back_is_left_behind(
         self, directory: Path, found: list[Entry], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -445,6 +452,7 @@ class TestDisk:
         journal.close(found.extend)
         assert numbers(found) == [1, 3]
 
+    @pytest.mark.segments("by calls")
     def test_an_interrupt_in_mid_write_harms_no_later_entry(
         self, directory: Path, found: list[Entry], monkeypatch: pytest.MonkeyPatch
     ) -> None:

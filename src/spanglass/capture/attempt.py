@@ -10,7 +10,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spanglass.capture.exchange import header_of
+from spanglass.capture.exchange import content_type_of, header_of
 from spanglass.guard import Boundary
 from spanglass.model.record import ErrorInfo
 from spanglass.span.events import AttemptFacts
@@ -66,7 +66,7 @@ class Attempt:
         self.status = status
         self.has_answer = True
         self.head = headers
-        self.content_type = header_of(headers, b"content-type")
+        self.content_type = content_type_of(headers)
 
     def streams(self) -> None:
         """The answer will arrive in pieces. A span that is another's may end before it has; so it is told now."""

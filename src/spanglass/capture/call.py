@@ -146,14 +146,14 @@ class Call:
         masked = self._session.recorder.mask(body, "application/json", "request_body", number)
         self._record(self._request(number, outgoing, masked))
 
-    def _record(self, *entries: Entry, look: bool = True) -> None:
+    def _record(self, *entries: Entry) -> None:
         """Writes ahead what was held back, and then ``entries``, in one piece."""
         held = self._held
         if held is None:
-            self._session.recorder.append(*entries, look=look)
+            self._session.recorder.append(*entries)
         else:
             self._held = None
-            self._session.recorder.append(held, *entries, look=look)
+            self._session.recorder.append(held, *entries)
 
     def _request(self, number: int, outgoing: Outgoing, masked: Masked) -> RequestEntry:
         recorder, span = self._session.recorder, self.span
@@ -224,7 +224,7 @@ class Call:
             state = "error" if state in (None, "done") else state
         state = state or "done"
         try:
-            self._record(self._outcome(state, info, ended_at), look=not self._attempts)
+            self._record(self._outcome(state, info, ended_at))
         except Exception as fault:  # noqa: BLE001 - the boundary
             _RECORD.took(fault)
         try:

@@ -63,6 +63,18 @@ class Incoming(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
 
 
+def content_type_of(headers: Pairs) -> str:
+    """The value of the first ``content-type``, or ``""``."""
+    for usual in _USUAL_TYPES:
+        if usual in headers:
+            return "application/json"
+    return header_of(headers, b"content-type")
+
+
+#: As nearly everybody writes it; a comparison with each header is cheaper than looking at its name alone.
+_USUAL_TYPES = ((b"Content-Type", b"application/json"), (b"content-type", b"application/json"))
+
+
 def header_of(headers: Pairs, name: bytes) -> str:
     """The value of the first header of this name (in lower case), or ``""``.
 

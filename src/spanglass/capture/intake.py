@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from opentelemetry.context import get_current
 
 from spanglass.capture.call import Call
-from spanglass.capture.exchange import Server, header_of
+from spanglass.capture.exchange import Server, content_type_of
 from spanglass.capture.scope import current_scope
 from spanglass.wire.route import Route, looks_like_llm, provider_of, route
 
@@ -46,7 +46,7 @@ def begin(session: Session, outgoing: Outgoing, context: Context) -> Attempt | N
     call = None if scope is None else scope.call
     masked = None
     if outgoing.body is not None:
-        content_type = header_of(outgoing.headers, b"content-type") or "application/json"
+        content_type = content_type_of(outgoing.headers) or "application/json"
         number = 1 if call is None else call.attempt_count + 1
         masked = session.recorder.mask(outgoing.body, content_type, "request_body", number)
     if call is None:

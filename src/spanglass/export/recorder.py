@@ -100,9 +100,9 @@ class Recorder:
             return ErrorInfo(name, self._redactor.text(str(error))[0])
         return ErrorInfo(name, "[its text was dropped, because masking it failed]")
 
-    def append(self, *entries: Entry, look: bool = True) -> None:
-        """Writes ahead, several entries in one piece; the drain takes them to the store. ``look``: see the journal."""
-        self._journal.append(*entries, look=look)
+    def append(self, *entries: Entry) -> None:
+        """Writes ahead, several entries in one piece; the drain takes them to the store."""
+        self._journal.append(*entries)
         if not self._drain.awake:
             self._drain.start_soon()
 

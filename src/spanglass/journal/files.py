@@ -4,7 +4,7 @@
 
     <owner>.lock     locked by its process as long as that lives
     <owner>.drain    locked by whoever is draining; holds the checkpoint
-    <owner>-<n>.wal  segments of frames, n = 1, 2, …; only the last one grows
+    <owner>-<n>.wal  segments of frames, n = 1, 2, …; only the last one grows; zeros may follow the frames
     <owner>.dead     entries that no store took, one JSON line each; kept for a person to look at
 
 Invariant: the checkpoint never points beyond what a store has taken. Damaged, it reads as the very start: what was
@@ -18,16 +18,18 @@ import re
 import struct
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from zlib import crc32
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _NAME = re.compile(r"(?P<owner>\d+-[0-9a-f]+-[0-9a-f]{8})(?:-(?P<segment>\d+)\.wal|\.lock|\.drain)")
 _CHECKPOINT = struct.Struct("<8sQQ")
 _CRC = struct.Struct("<I")
 _CHECKPOINT_MAGIC = b"SPGPLACE"
+_STEP, _STEPS = 256, 1 << 18
 
 
 def new_owner() -> str:
@@ -76,13 +78,14 @@ class OwnerFiles:
         """
         return owners(self.directory).get(self.owner, [])
 
-    def undrained_bytes(self, place: Place) -> int:
-        """How many bytes are behind a place."""
-        total = 0
+    def undrained_bytes(self, place: Place, sizes: Mapping[int, int] | None = None) -> int:
+        """How many bytes are behind a place; ``sizes`` are those of segments that the caller has open."""
+        total, known = 0, sizes or {}
         for number in self.segments():
             if number >= place.segment:
-                total += _size(self.segment(number)) - (place.offset if number == place.segment else 0)
-        return max(0, total)
+                size = known[number] if number in known else data_bytes(self.segment(number))
+                total += max(0, size - (place.offset if number == place.segment else 0))
+        return total
 
 
 def owners(directory: Path) -> dict[str, list[int]]:
@@ -104,17 +107,43 @@ def owners(directory: Path) -> dict[str, list[int]]:
 
 
 def segment_bytes(directory: Path, *, but: str) -> int:
-    """How many bytes the segments of all owners but one take.
+    """How many bytes lie in the segments of all owners but one.
 
     Raises:
         OSError: the directory cannot be read.
     """
     return sum(
-        _size(OwnerFiles(directory, owner).segment(number))
+        data_bytes(OwnerFiles(directory, owner).segment(number))
         for owner, segments in owners(directory).items()
         if owner != but
         for number in segments
     )
+
+
+def data_bytes(path: Path) -> int:
+    """How large a segment is without the zeros behind its frames; 0 if it is not there."""
+    try:
+        with path.open("rb") as file:
+            return data_end(file)
+    except OSError:  # drained and removed meanwhile
+        return 0
+
+
+def data_end(file: BinaryIO) -> int:
+    """Where in an open segment the last byte lies that is no zero: room may have been made behind its frames.
+
+    A frame whose body ends in zeros reaches further, but always begins before that.
+    """
+    end = os.fstat(file.fileno()).st_size
+    step = _STEP
+    while end:
+        start = max(0, end - step)
+        file.seek(start)
+        data = file.read(end - start).rstrip(b"\0")
+        if data:
+            return start + len(data)
+        end, step = start, _STEPS
+    return 0
 
 
 def read_place(fd: int) -> Place:
@@ -152,10 +181,3 @@ def make_directory(directory: Path) -> None:
     if not directory.parent.exists():
         make_directory(directory.parent)
     directory.mkdir(mode=0o700, exist_ok=True)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # drained and removed meanwhile
-        return 0

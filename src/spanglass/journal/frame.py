@@ -156,7 +156,7 @@ def find(file: BinaryIO, start: int, until: int, seed: int) -> int | None:
     position = start
     while position < until:
         file.seek(position)
-        piece = file.read(_SEARCH_BYTES)
+        piece = file.read(min(_SEARCH_BYTES, until - position))
         at = piece.find(MAGIC)
         while at >= 0:
             if isinstance(read(file, position + at, seed), Frame):

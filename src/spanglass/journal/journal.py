@@ -23,13 +23,14 @@ from spanglass.journal.bound import head_room, without_body
 from spanglass.journal.files import OwnerFiles, Place, make_directory, new_owner, read_place, segment_bytes, write_place
 from spanglass.journal.frame import encode_all, seed_of
 from spanglass.journal.lock import FileLock
-from spanglass.journal.segment import Segment
+from spanglass.journal.mapped import open_segment
 from spanglass.journal.transfer import GENTLE, transfer
 from spanglass.model.entry import ExitEntry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from spanglass.journal.segment import Segment
     from spanglass.journal.transfer import PutMany
     from spanglass.model.entry import Entry
 
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
 #: entries that the disk did not take. ``unreadable``: entries that cannot be put in JSON.
 Drop: TypeAlias = Literal["bodies", "full", "disk", "unreadable"]
 
-SEGMENT_BYTES = 16 << 20
 _KEEP_BYTES = 1 << 20  # a drained segment above this is removed at once, not only when the next one has begun
 _RETRY_S = 1.0
+#: How long entries may lie in a file before somebody looks that it was not removed behind our back; large ones do not.
+_LOOK_S = 0.02
+_LARGE_BYTES = 16 << 10
 _DRAIN_WAIT_S = 2.0
 _LOCK_WAIT_S = 0.05
 _TRIES = 4
@@ -89,6 +92,9 @@ class Journal:
         self._pending = 0
         self._others = 0
         self._retry_at = 0.0
+        #: What was written since somebody looked whether the file is still there.
+        self._unseen: list[Entry] = []
+        self._look_at = 0.0
 
     @property
     def owner(self) -> str:
@@ -106,13 +112,8 @@ class Journal:
         with self._lock:
             return dict(self._dropped)
 
-    def append(self, *entries: Entry, look: bool = True) -> bool:
+    def append(self, *entries: Entry) -> bool:
         """Writes entries behind all others, in one piece.
-
-        Args:
-            entries: what is written.
-            look: whether to look if the file can still be found. What is appended shortly after something that it
-                belongs to may go without: whoever removed that file has removed what came before as well.
 
         Returns:
             True when they will be found, whatever happens to this process; False when they were dropped, which is
@@ -125,8 +126,7 @@ class Journal:
             pieces, size = encode_all(entries, seed)
             with self._lock:
                 if self._pending + self._others + size <= self._max_bytes:
-                    self._write(entries, seed, pieces, size, look=look)
-                    return True
+                    return self._write(entries, seed, pieces, size)
             return self._squeeze(entries)
         except OSError as why:
             self._retry_at = time.monotonic() + _RETRY_S
@@ -150,6 +150,7 @@ class Journal:
         """
         if not self._pending:
             return 0
+        self._look()
         files = self._files
         try:
             lock = FileLock.take(files.drain, wait_s=_DRAIN_WAIT_S, create=True)
@@ -178,6 +179,7 @@ class Journal:
             Exception: what ``put_many`` raises; everything not yet moved is then still there.
         """
         try:
+            self._look()
             if put_many is not None and self._life is not None:
                 self.drain(put_many)
                 self._end(put_many)
@@ -197,7 +199,7 @@ class Journal:
         if drain is None:
             return
         with drain, self._lock:
-            if self._life is not None and not files.undrained_bytes(read_place(drain.fd)):
+            if self._life is not None and not self._undrained(read_place(drain.fd)):
                 for number in files.segments():
                     files.segment(number).unlink(missing_ok=True)
                 drain.remove()
@@ -209,7 +211,7 @@ class Journal:
             if files is not self._files:
                 return
             try:
-                self._pending = files.undrained_bytes(place)
+                self._pending = self._undrained(place)
                 if self._others:
                     self._others = segment_bytes(self.directory, but=self.owner)
             except OSError:
@@ -218,6 +220,9 @@ class Journal:
                 if not self._pending and segment.size > _KEEP_BYTES:
                     self._leave(segment)
                     segment.path.unlink(missing_ok=True)
+
+    def _undrained(self, place: Place) -> int:
+        return self._files.undrained_bytes(place, {segment.number: segment.size for segment in self._segments})
 
     def _squeeze(self, entries: tuple[Entry, ...]) -> bool:
         """Writes entries at the bound: without bodies that have no room, and where needed into the room above it."""
@@ -228,8 +233,7 @@ class Journal:
         pieces, size = encode_all(entries, seed)
         with self._lock:
             if self._has_room(size, self._head_room):
-                self._write(entries, seed, pieces, size)
-                return True
+                return self._write(entries, seed, pieces, size)
         smaller = tuple(map(self._strip, entries))  # another thread took the room that a body was to have
         if any(one is not other for one, other in zip(smaller, entries, strict=True)):
             return self._squeeze(smaller)
@@ -237,37 +241,57 @@ class Journal:
             return all([self._squeeze((entry,)) for entry in entries])  # noqa: C419 - each is to be tried
         return self._drop("full")
 
-    def _write(
-        self, entries: tuple[Entry, ...], seed: int, pieces: list[bytes], size: int, *, look: bool = True
-    ) -> None:
+    def _write(self, entries: tuple[Entry, ...], seed: int, pieces: list[bytes], size: int) -> bool:
         """Writes frames so that they can be found; once more when something came in between."""
         self._pending += size
-        segments = self._segments
         try:
             for _ in range(_TRIES):
-                segment = segments[-1] if segments else None
-                if segment is None or segment.size >= SEGMENT_BYTES or (segment.under_way and not segment.takes_more()):
+                segment = self._segments[-1] if self._segments else None
+                if segment is None or segment.full or (segment.under_way and not segment.takes_more()):
                     segment = self._open()
-                    segments = self._segments
                 if seed != self._seed:  # closed or forked since the frames were made
                     seed = self._seed
                     pieces, _ = encode_all(entries, seed)
                 try:
-                    if not segment.write(pieces, size, look=look):
+                    if not segment.write(pieces, size):
                         self._leave(segment)
                 except OSError as why:
                     if why.errno != errno.EFBIG or not segment.size:
                         raise
                     self._leave(segment)  # the process may only write smaller files (ulimit -f): the next has room
                 # Also an append that interrupted this one may have begun another segment, and this be drained already.
-                if len(segments) == 1 and segments[0] is segment and segments is self._segments:
+                if len(self._segments) == 1 and self._segments[0] is segment:
                     self._retry_at = 0.0
-                    return
-                segments, look = self._segments, True
+                    return segment.looks or self._remember(entries, size)
         except OSError:
             self._pending = max(0, self._pending - size)
             raise
         raise OSError(errno.ESTALE, "its files vanish again and again", str(self.directory))
+
+    def _remember(self, entries: tuple[Entry, ...], size: int) -> bool:
+        """Keeps what was written until the next look, or looks now: at large entries, and every now and then."""
+        self._unseen += entries
+        return (size <= _LARGE_BYTES and time.monotonic() < self._look_at) or self._look()
+
+    def _look(self) -> bool:
+        """Looks whether what was written since the last look can be found, and writes it again where it cannot.
+
+        Returns:
+            False when that failed, which is then counted and said.
+        """
+        with self._lock:
+            unseen, self._unseen = tuple(self._unseen), []
+            self._look_at = time.monotonic() + _LOOK_S
+            try:
+                if not unseen or all([segment.is_there() for segment in self._segments]):  # noqa: C419 - few
+                    return True
+                for segment in list(self._segments):
+                    self._leave(segment)
+                pieces, size = encode_all(unseen, self._seed)
+                return self._write(unseen, self._seed, pieces, size)
+            except OSError as why:
+                self._retry_at = time.monotonic() + _RETRY_S
+                return self._drop("disk", why, times=len(unseen))
 
     def _leave(self, segment: Segment) -> None:
         with suppress(ValueError):
@@ -277,7 +301,7 @@ class Journal:
         if self._life is None or not self._life.has_name():
             self._come_to_life()
         number = next(self._numbers)
-        segment = Segment(self._files.segment(number), number)
+        segment = open_segment(self._files.segment(number), number, self._max_bytes)
         self._segments.append(segment)
         newest = max(other.number for other in self._segments)
         for other in list(self._segments):

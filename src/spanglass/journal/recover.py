@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from spanglass.errors import JournalError
-from spanglass.journal.files import OwnerFiles, Place, owners, read_place
+from spanglass.journal.files import OwnerFiles, Place, data_bytes, owners, read_place
 from spanglass.journal.lock import FileLock
 from spanglass.journal.report import transferred
 from spanglass.journal.transfer import GENTLE, SWIFT, Limits, Tally, transfer
@@ -166,6 +166,6 @@ def _is_drained(files: OwnerFiles, segments: list[int]) -> bool:
     try:
         with files.drain.open("rb") as file:
             place = read_place(file.fileno())
-        return place == Place(segments[-1], files.segment(segments[-1]).stat().st_size)
+        return place.segment == segments[-1] and place.offset >= data_bytes(files.segment(segments[-1]))
     except OSError:
         return False

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+SEGMENT_BYTES = 16 << 20
+
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -35,14 +37,20 @@ class Segment:
         OSError: it cannot be made.
     """
 
-    __slots__ = ("_close", "_fd", "_goal", "number", "path", "size", "under_way")
+    __slots__ = ("_close", "_fd", "_goal", "full", "number", "path", "size", "under_way")
+
+    #: `write` looks whether the file is still there.
+    looks = True
+    flags = _FLAGS
 
     def __init__(self, path: Path, number: int) -> None:
         self._close = os.close  # still there when the interpreter has taken its modules apart
         self._fd = -1
-        self._fd = os.open(path, _FLAGS, 0o600)
+        self._fd = os.open(path, self.flags, 0o600)
         self._goal = 0  # how large the file is when the write under way is done
         self.under_way = False
+        #: The next frame belongs in the next segment.
+        self.full = False
         self.path = path
         self.number = number
         self.size = 0
@@ -51,22 +59,22 @@ class Segment:
         """Whether a frame may follow: not amid an interrupted write, nor behind one that could not be cut back."""
         return not self.under_way or os.fstat(self._fd).st_size in (self.size, self._goal)
 
-    def write(self, pieces: Sequence[bytes], size: int, *, look: bool = True) -> bool:
+    def write(self, pieces: Sequence[bytes], size: int) -> bool:
         """Appends frames.
 
         Args:
             pieces: the frames, in pieces so that a large body is not copied.
             size: of all pieces, in bytes.
-            look: whether to look if the file is still there.
 
         Returns:
-            Whether others can find the file: False when it has been removed behind our back.
+            Whether others can find the file: False when it has been removed behind our back. One that does not look
+            (`looks`) says True.
 
         Raises:
             OSError: it could not be written whole.
         """
         done, interrupting = 0, self.under_way
-        goal = self._goal = self.size + size
+        self._goal = self.size + size
         self.under_way = True
         try:
             done = _write_all(self._fd, pieces)
@@ -77,17 +85,21 @@ class Segment:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - done)
             self.under_way = interrupting
             raise
-        if not look and not interrupting and self._goal == goal:
-            self.size = goal
-            self.under_way = False
-            return True
         status = os.fstat(self._fd)
-        self.size = status.st_size
+        self._advance(status.st_size)
         self.under_way = interrupting
         return status.st_nlink > 0
 
-    def _write_some(self, rest: memoryview) -> int:
-        written = os.write(self._fd, rest)
+    def is_there(self) -> bool:
+        """Whether others can find the file: False when it has been removed behind our back."""
+        return os.fstat(self._fd).st_nlink > 0
+
+    def _advance(self, size: int) -> None:
+        self.size = size
+        self.full = size >= SEGMENT_BYTES
+
+    def _write_some(self, rest: memoryview, at: int | None = None) -> int:
+        written = os.write(self._fd, rest) if at is None else os.pwrite(self._fd, rest, at)
         if not written:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         return written

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeAlias
 
 from spanglass.errors import JournalError
-from spanglass.journal.files import Place, read_place, write_place
+from spanglass.journal.files import Place, data_end, read_place, write_place
 from spanglass.journal.frame import Frame, decode, find, read, seed_of
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _transfer_segment(run: _Run, place: Place, *, sealed: bool) -> None:
     files, fd, put_many, limits, tally = run
     seed = seed_of(files.owner)
     with _open(files.segment(place.segment)) as file:
-        until = os.fstat(file.fileno()).st_size  # no further, or a busy writer would keep a reader here for ever
+        until = data_end(file)  # no further, or a busy writer would keep a reader here for ever
         offset, more = place.offset, True
         while more and offset < until:
             batch = _read_batch(file, offset, until, seed, limits, sealed=sealed)
@@ -151,6 +151,8 @@ def _read_batch(file: BinaryIO, start: int, until: int, seed: int, limits: Limit
     offset, room = start, limits.body_bytes
     while len(frames) < limits.entries and room > 0 and offset < until:
         frame = read(file, offset, seed)
+        if frame == "damaged" and not sealed:
+            frame = read(file, offset, seed)  # it was just being written
         if isinstance(frame, Frame):
             frames.append(frame)
             room -= frame.end - offset

@@ -7,7 +7,7 @@ It fails closed: what cannot be judged is dropped and marked, never passed on.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spanglass import guard
 from spanglass.redact import escape, finding
@@ -109,24 +109,25 @@ class Redactor:
         Returns:
             The headers, and how many values were masked.
         """
-        found = [*map(self._headers.get, headers)]
-        if None in found:
-            found = self._look_at(headers, found)
-        masked, counts = zip(*cast("list[_Seen]", found), strict=True) if found else ((), ())
-        return [*masked], sum(counts)
+        try:
+            found = [*map(self._headers.__getitem__, headers)]
+        except KeyError:
+            found = self._look_at(headers)
+        return [masked for masked, _ in found], sum([count for _, count in found])
 
-    def _look_at(self, headers: Sequence[Header], found: list[_Seen | None]) -> list[_Seen | None]:
-        """``found`` without gaps.
+    def _look_at(self, headers: Sequence[Header]) -> list[_Seen]:
+        """Each header as it may be kept.
 
         Headers are remembered, because a client sends nearly the same with every request; those that are new, such as a
         request's id, are looked through in one pass.
         """
-        new = [header for header, seen in zip(headers, found, strict=True) if seen is None]
+        known = [self._headers.get(header) for header in headers]
+        new = [header for header, seen in zip(headers, known, strict=True) if seen is None]
         clean = not self._has_leaf_rules and self._are_clean(new)
         if len(self._headers) + len(new) > _HEADERS_KEPT:
             self._headers.clear()
         looked = iter([self._mask_header(header, clean=clean) for header in new])
-        return [next(looked) if seen is None else seen for seen in found]
+        return [next(looked) if seen is None else seen for seen in known]
 
     def _are_clean(self, headers: list[Header]) -> bool:
         """Whether nothing has the shape of a credential in any of the values."""

@@ -1,0 +1,99 @@
+"""A segment whose end lies in memory that it shares with its file: a small frame is written without a system call.
+
+A system call amid a program that does other things costs ten times what it costs in a loop, and two of them were the
+dearest part of capturing a small call. What is written to a mapped page is the file's at once: it survives the death
+of the process just as what is written by a call, and every other process reads it.
+
+Invariant: a page is touched only after the file system has given room for it (`posix_fallocate`), so a full disk is an
+error here and no signal; and nothing of ours ever makes such a file shorter. Behind the last frame are zeros. Large
+frames, whose copying would touch many fresh pages, are written by a call.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from spanglass.journal.segment import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+#: How much of the file is mapped at a time, and the largest frame that is copied there.
+WINDOW_BYTES = 1 << 20
+LARGE_BYTES = 16 << 10
+#: A journal with a smaller bound is not to be filled with room for frames to come.
+LEAST_BOUND = 64 * WINDOW_BYTES
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+
+
+class MappedSegment(Segment):
+    """A segment file of which one window is mapped. Arguments and errors as of `Segment`."""
+
+    __slots__ = ("_base", "_until", "_window")
+
+    looks = False
+    flags = _FLAGS
+
+    def __init__(self, path: Path, number: int) -> None:
+        super().__init__(path, number)
+        self._base = self._until = 0
+        if not self._has_window(0):
+            path.unlink(missing_ok=True)
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(path))
+
+    def takes_more(self) -> bool:
+        """Whether a frame may follow; never amid an interrupted write."""
+        return not self.under_way
+
+    def write(self, pieces: Sequence[bytes], size: int) -> bool:
+        """See `Segment.write`."""
+        self.under_way = True
+        start = self.size
+        end = start + size
+        try:
+            if size <= LARGE_BYTES and (end <= self._until or self._has_window(start)):
+                base = self._base
+                self._window[start - base : end - base] = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            else:
+                self._write_by_call(pieces, start, size)
+        except OSError:
+            self.full = True  # what may lie behind the last frame now is followed by no other
+            self.under_way = False
+            raise
+        self._advance(end)
+        self.under_way = False
+        return True
+
+    def _has_window(self, start: int) -> bool:
+        """Maps the window in which ``start`` lies near the beginning; False where there is no room, or no mapping."""
+        base = start - start % mmap.ALLOCATIONGRANULARITY
+        try:
+            os.posix_fallocate(self._fd, base, WINDOW_BYTES)
+            self._window = mmap.mmap(self._fd, WINDOW_BYTES, offset=base)
+        except (OSError, ValueError):
+            return False
+        self._base, self._until = base, base + WINDOW_BYTES
+        return True
+
+    def _write_by_call(self, pieces: Sequence[bytes], start: int, size: int) -> None:
+        done = os.pwritev(self._fd, pieces, start)
+        while done < size:
+            done += self._write_some(memoryview(b"".join(pieces))[done:], start + done)
+
+
+def open_segment(path: Path, number: int, bound: int) -> Segment:
+    """A new segment: a mapped one where the system has what it takes and the journal's ``bound``, in bytes, has room.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if bound >= LEAST_BOUND and hasattr(os, "posix_fallocate") and hasattr(os, "pwritev"):
+        with suppress(OSError):  # a file system that maps nothing or gives no room ahead; a limit on file sizes
+            return MappedSegment(path, number)
+    return Segment(path, number)
