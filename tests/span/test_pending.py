@@ -117,7 +117,7 @@ def test_its_ids_are_settled_when_it_begins() -> None:
     before = span.get_span_context()
     exported = finished(pipeline, span)
     assert exported.get_span_context() == before == span.get_span_context()
-    assert span.hex_ids == (trace.format_trace_id(before.trace_id), trace.format_span_id(before.span_id))
+    assert span.ids == (before.trace_id, before.span_id)
 
 
 def test_what_is_begun_below_it_is_its_child_and_its_ids_travel_in_headers() -> None:

@@ -84,7 +84,8 @@ class Session:
 
     def tracer(self) -> Tracer:
         """The tracer of the provider in force, which is protected before it is used for the first time."""
-        return self.maker().tracer
+        tracer: Tracer = self.maker().tracer
+        return tracer
 
     def maker(self) -> Maker:
         """What makes the spans of calls, of the same provider."""

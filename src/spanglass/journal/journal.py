@@ -40,8 +40,9 @@ Drop: TypeAlias = Literal["bodies", "full", "disk", "unreadable"]
 
 _KEEP_BYTES = 1 << 20  # a drained segment above this is removed at once, not only when the next one has begun
 _RETRY_S = 1.0
-#: How long entries may lie in a file before somebody looks that it was not removed behind our back; large ones do not.
-_LOOK_S = 0.02
+#: How long small entries may lie in a file, and how many, before somebody looks if it was removed behind our back.
+_LOOK_S = 0.25
+_LOOK_COUNT = 256
 _LARGE_BYTES = 16 << 10
 _DRAIN_WAIT_S = 2.0
 _LOCK_WAIT_S = 0.05
@@ -271,7 +272,8 @@ class Journal:
     def _remember(self, entries: tuple[Entry, ...], size: int) -> bool:
         """Keeps what was written until the next look, or looks now: at large entries, and every now and then."""
         self._unseen += entries
-        return (size <= _LARGE_BYTES and time.monotonic() < self._look_at) or self._look()
+        wait = size <= _LARGE_BYTES and len(self._unseen) < _LOOK_COUNT and time.monotonic() < self._look_at
+        return wait or self._look()
 
     def _look(self) -> bool:
         """Looks whether what was written since the last look can be found, and writes it again where it cannot.

@@ -17,7 +17,7 @@ from opentelemetry.trace import Status, StatusCode
 from spanglass.span import events
 from spanglass.span.adopt import adopt_span
 from spanglass.span.attributes import request_attributes, response_attributes
-from spanglass.span.identity import own_ids, service_name
+from spanglass.span.identity import SPAN_KEY, own_ids, service_name
 from spanglass.span.late import Said
 from spanglass.span.pending import PendingSpan
 from spanglass.span.preview import excerpt, instructions_preview, messages_preview
@@ -128,9 +128,9 @@ class CallSpan:
         self._question: Callable[[], Question] | None = None
         self._described = False
         self._attempts: list[AttemptFacts] = []
-        current = trace.get_current_span(context)
+        current = cast("Span", context.get(SPAN_KEY, trace.INVALID_SPAN))
         around = current.get_span_context()
-        parent = around if around.is_valid else None
+        parent = None if current is trace.INVALID_SPAN or not around.is_valid else around
         found = None if spans == "own" else adopt_span(current, model)
         self.adopted = found is not None
         #: What says things on the span when it is needed; None where they have to be said at once.
@@ -140,8 +140,9 @@ class CallSpan:
             if type(span) is PendingSpan:
                 self.span: Span = span
                 self.late = span
-                self.service = span.service
-                self.trace_id, self.span_id = span.hex_ids
+                self.service = service_name(maker.tracer.resource)
+                trace_id, span_id = span.ids
+                self.trace_id, self.span_id = f"{trace_id:032x}", f"{span_id:016x}"
                 self.parent_span_id = None if parent is None else f"{parent.span_id:016x}"
                 return
         else:
@@ -188,9 +189,12 @@ class CallSpan:
 
     def finish(self, ending: Ending, error: BaseException | None, read: Callable[[], Answer] | None) -> None:
         """Says how the call ended and what was answered, which ``read`` gives; ends the span unless it is another's."""
-        span = self.span
+        span, saying = self.span, partial(self._of_answer, ending, read)
+        if type(span) is PendingSpan and ending.error is None:
+            span.finish(saying, ending.ended_at)
+            return
         if span.is_recording():
-            self._say(partial(self._of_answer, ending, read), last=True)
+            self._say(saying, last=True)
             if ending.error is not None and not self.adopted:
                 self._fail(ending.error, error)
         if not self.adopted:

@@ -163,7 +163,7 @@ class Backlog:
         self,
         call_soon: Callable[[Callable[[], object]], object] = lambda _work: None,
         max_bytes: int = 16 << 20,
-        max_spans: int = 512,
+        max_spans: int = 1536,
     ) -> None:
         self._call_soon = call_soon
         self._max_bytes = max_bytes

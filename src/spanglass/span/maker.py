@@ -38,8 +38,7 @@ class Maker:
 
     def __init__(self, tracer: Tracer, mask_all: MaskAll, backlog: Backlog) -> None:
         self.mask_all = mask_all
-        self.tracer = tracer
-        self._tracer: Any = tracer
+        self.tracer: Any = tracer
         self._backlog = backlog
         self._multi: Any = getattr(tracer, "span_processor", None)
         self._knows = type(self._multi).__module__ == _SDK and type(tracer).__module__ == _SDK
@@ -60,7 +59,7 @@ class Maker:
             parent: the valid span context in it, if there is one.
             begun: what is known now; asked only where a sampler may look at it.
         """
-        tracer = self._tracer
+        tracer = self.tracer
         attributes = None
         if not self._knows:
             attributes = begun()
@@ -95,7 +94,7 @@ class Maker:
         """Looks who hears of spans, and how is sampled; done again whenever that has changed."""
         from opentelemetry.sdk.trace import sampling
 
-        heard, sampler = self._multi._span_processors, self._tracer.sampler  # noqa: SLF001
+        heard, sampler = self._multi._span_processors, self.tracer.sampler  # noqa: SLF001
         kinds = {type(part) for part in _parts(sampler)}
         self._waits = not _looks(sampler) and _all_wait(self._multi, heard)
         self._decisions = {} if kinds == {sampling.StaticSampler} else None

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import Span, SpanContext, SpanKind, TraceFlags, TraceState
 
 from spanglass.guard import Boundary
-from spanglass.span.identity import service_name
 from spanglass.span.sink import late_on, say_now
 
 if TYPE_CHECKING:
@@ -65,7 +64,8 @@ class PendingSpan(Span):
         self._around: Context = context
         self._started_at = started_at
         self._parent = parent
-        self._ids = ids
+        #: Trace id and span id.
+        self.ids = ids
         self._mask_all = mask_all
         self._backlog = backlog
         self._ended_at: int | None = None
@@ -73,17 +73,6 @@ class PendingSpan(Span):
         self._made: Any = None
         self._late: Late | None = None
         self._own_context: SpanContext | None = None
-
-    @property
-    def hex_ids(self) -> tuple[str, str]:
-        """Trace id and span id as a record has them."""
-        trace_id, span_id = self._ids
-        return f"{trace_id:032x}", f"{span_id:016x}"
-
-    @property
-    def service(self) -> str:
-        """The ``service.name`` that it has."""
-        return service_name(getattr(self._tracer, "resource", None))
 
     def add(self, saying: Callable[[], Said], *, last: bool = False) -> None:
         """Something more to say, as `Late.add`."""
@@ -94,6 +83,16 @@ class PendingSpan(Span):
                 self._late.add(saying, last=last)
             else:
                 say_now(self._made, saying())
+
+    def finish(self, saying: Callable[[], Said], ended_at: int) -> None:
+        """Has the last thing to say, and ends."""
+        with self._backlog.lock:
+            if self._made is None:
+                self._sayings.append(saying)
+                self._ended_at = self._ended_at or ended_at
+            elif self._ended_at is None:
+                self.add(saying, last=True)
+                self.end(ended_at)
 
     def say(self) -> None:
         """Makes the span, if nothing has made it yet, ends it if it has ended, and says all that waits."""
@@ -110,7 +109,7 @@ class PendingSpan(Span):
             return self._made
 
     def _make(self) -> None:
-        made: Any = start_span(self._tracer, self._name, self._around, self._started_at, self._ids)
+        made: Any = start_span(self._tracer, self._name, self._around, self._started_at, self.ids)
         self._made = made
         self._late = late_on(made, self._mask_all)
         sayings, self._sayings = self._sayings, []
@@ -133,7 +132,7 @@ class PendingSpan(Span):
             else:
                 is_random: Any = getattr(getattr(self._tracer, "id_generator", None), "is_trace_id_random", None)
                 flags, state = _SAMPLED | (_RANDOM if is_random is not None and is_random() else 0), TraceState()
-            trace_id, span_id = self._ids
+            trace_id, span_id = self.ids
             context = SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags), trace_state=state)
             self._own_context = context
         return context

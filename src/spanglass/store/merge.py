@@ -195,6 +195,8 @@ def _facts(parts: Parts) -> CallFacts | None:
     told = [cast("RequestEntry | OutcomeEntry", parts[key].entry).call for _, _, key in ordered]
     if not told:
         return None
+    if all([facts == told[0] for facts in told]):  # noqa: C419 - nearly always, and it takes a tenth of the time
+        return told[0]
     return CallFacts(**{name: _first_said(told, name) for name in CallFacts.__struct_fields__})
 
 

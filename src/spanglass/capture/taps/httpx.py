@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 from opentelemetry import context as otel_context
-from opentelemetry import trace
+from opentelemetry.context import Context
 
 from spanglass.capture.exchange import Incoming, Outgoing, Server
 from spanglass.capture.intake import begin
@@ -20,13 +20,12 @@ from spanglass.capture.session import active
 from spanglass.capture.stream import StreamCopy
 from spanglass.capture.taps.httpx_stream import async_tee_class, request_tee, sync_tee_class
 from spanglass.guard import Boundary
+from spanglass.span.identity import SPAN_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Token
     from types import ModuleType
-
-    from opentelemetry.context import Context
 
     from spanglass.capture.attempt import Attempt
     from spanglass.capture.session import Session
@@ -51,10 +50,10 @@ class Watched:
         self.attempt = attempt
         span = attempt.call.span.span
         # A client that subclasses and calls super().send comes by twice with one request; see FACTS of google-genai.
-        inside = otel_context.set_value(_REQUEST_KEY, request, context)
+        inside = {**context, _REQUEST_KEY: request}
         if span.is_recording():
-            inside = trace.set_span_in_context(span, inside)
-        self._token: Token[Context] | None = otel_context.attach(inside)
+            inside[SPAN_KEY] = span
+        self._token: Token[Context] | None = otel_context.attach(Context(inside))
 
     def leave(self) -> None:
         """Out of the context that the request was sent in."""
