@@ -207,7 +207,8 @@ def test_an_sdk_that_keeps_them_in_another_way_is_told_through_the_public_method
     assert (dict(span.attributes), span.events) == ({"theirs": 0}, ())
 
 
-def test_the_backlog_speaks_when_asked_and_at_once_above_its_bound() -> None:
+def test_the_backlog_speaks_when_asked_and_at_once_above_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spanglass.span.late._PAUSE_EVERY", 1)
     backlog = Backlog(max_bytes=100)
     spans = [late_span() for _ in range(3)]
     calls: list[int] = []

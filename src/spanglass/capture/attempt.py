@@ -7,7 +7,6 @@ host may hold on to its response for long.
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 from spanglass.capture.exchange import content_type_of, header_of
@@ -16,11 +15,9 @@ from spanglass.model.record import ErrorInfo
 from spanglass.span.events import AttemptFacts
 from spanglass.wire.base import ResponseView
 from spanglass.wire.glance import has_last_event, may_tell_error
-from spanglass.wire.read import read_response
+from spanglass.wire.unread import Answer, ReadAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from spanglass.capture.call import Call
     from spanglass.capture.exchange import Incoming, Outgoing, Pairs
     from spanglass.model.record import State
@@ -108,12 +105,11 @@ class Attempt:
         error = self._read().error
         return error if error is not None or good else ErrorInfo(str(self.status or ""), "")
 
-    def reading(self) -> Callable[[], ResponseView]:
-        """What reads the answer, later, without holding on to the attempt."""
-        view, body = self._view, self.masked_body or b""
-        if view is not None:
-            return lambda: view
-        return partial(read_response, self.call.format, body, content_type=self.content_type, status=self.status or 0)
+    def answer(self) -> Answer | ReadAnswer:
+        """The answer, to be read later without holding on to the attempt."""
+        if self._view is not None:
+            return ReadAnswer(self._view)
+        return Answer(self.call.format, self.masked_body or b"", self.content_type, self.status or 0)
 
     def release(self) -> None:
         """Lets go of what may be large; the host may hold on to the response for long."""
@@ -133,7 +129,7 @@ class Attempt:
             view = _UNREAD
             if self.masked_body is not None:
                 with _ANSWER:
-                    view = self.reading()()
+                    view = self.answer().read()
             self._view = view
         return self._view
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 from spanglass.capture.attempt import Attempt
-from spanglass.capture.surroundings import begun_attributes, call_begun, taken_over, upstream_entries
+from spanglass.capture.surroundings import call_begun, taken_over, upstream_entries
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
 from spanglass.listener import current_listener
 from spanglass.model.entry import AttemptEntry, CallFacts, OutcomeEntry, RequestEntry
 from spanglass.place import current_place
+from spanglass.span.attributes import Begun
 from spanglass.span.callspan import CallSpan, Ending
 from spanglass.wire.glance import Head, read_head
-from spanglass.wire.read import read_request
+from spanglass.wire.unread import Question
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -84,23 +84,31 @@ class Call:
         model = head.model or route.model
         self._place = place = current_place(context)
         operation = route.operation
-        name = f"{operation} {model}" if model else operation
         taken = None if place is None else taken_over(place, operation)
-        begun = partial(begun_attributes, route, model, server, place, stream=head.stream)
+        begun = Begun(
+            operation,
+            route.provider,
+            model,
+            server.host,
+            server.port,
+            head.stream,
+            None if place is None else place.workflow_id,
+            None if place is None else place.step_name,
+        )
         #: Its span.
         self.span = span = taken or CallSpan(
-            session.maker(), name, model, started_at, begun, context, session.span_policy(), session.settings.spans
+            session.maker(), begun, started_at, context, session.span_policy(), session.settings.spans
         )
         if taken is not None:
-            taken.rename(name, begun())
+            taken.rename(begun)
         self._facts = CallFacts(
             name=span.name,
             started_at=span.started_at,
             owner=session.recorder.owner,
             parent_span_id=span.parent_span_id,
             service=span.service,
-            workflow_id=None if place is None else place.workflow_id,
-            step_name=None if place is None else place.step_name,
+            workflow_id=begun.workflow_id,
+            step_name=begun.step_name,
             step_attempt=None if place is None else place.step_attempt,
             format=route.format,
             provider=route.provider,
@@ -136,7 +144,7 @@ class Call:
             body = masked.body or b""
             self._size = len(body)
             try:
-                self.span.describe_request(partial(read_request, self.format, body))
+                self.span.describe_request(Question(self.format, body))
             except Exception as fault:  # noqa: BLE001 - the boundary
                 _SPAN.took(fault)
         return attempt
@@ -241,7 +249,7 @@ class Call:
             span.finish(ending, error, None)
         else:
             size += len(answered.masked_body or b"")
-            span.finish(ending, error, answered.reading())
+            span.finish(ending, error, answered.answer())
         if span.late is not None:
             self._session.backlog.add(span.late, size)
 

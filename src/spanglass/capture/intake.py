@@ -6,6 +6,7 @@ Invariant: what is not for a model costs one cached look-up; what is, is written
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -51,7 +52,7 @@ def begin(session: Session, outgoing: Outgoing, context: Context) -> Attempt | N
         masked = session.recorder.mask(outgoing.body, content_type, "request_body", number)
     if call is None:
         body = None if masked is None else masked.body
-        found = found if found.provider is not None else _with_provider(found, scope)
+        found = found if found.provider is not None else _with_provider(found, scope and scope.package)
         if scope is None:
             call = Call(session, found, outgoing.started_at, outgoing.server, body, context, scoped=False)
         else:
@@ -66,7 +67,7 @@ def begin_unsent(scope: Scope, method: str, url: str, model: str | None) -> Call
     found = route(method.upper(), parts.hostname or "", parts.path)
     if found is None or not scope.session.watching():
         return None
-    found = _with_provider(found, scope)._replace(model=found.model or model)
+    found = _with_provider(found, scope.package)._replace(model=found.model or model)
     server = Server(parts.hostname or "", parts.port)
     return Call(scope.session, found, scope.started_at, server, None, get_current(), scoped=True)
 
@@ -104,8 +105,7 @@ def _operation(path: str, body: bytes) -> str:
     return name if name.replace("-", "").replace("_", "").isalpha() else "chat"
 
 
-def _with_provider(found: Route, scope: Scope | None) -> Route:
-    if found.provider is not None:
-        return found
-    provider = scope.package if scope is not None else _PROVIDERS.get(found.format)
-    return found._replace(provider=provider)
+@lru_cache(maxsize=256)
+def _with_provider(found: Route, package: str | None) -> Route:
+    """The route with a provider: its own, or the one that the SDK's package, or else the format, tells."""
+    return found._replace(provider=found.provider or package or _PROVIDERS.get(found.format))

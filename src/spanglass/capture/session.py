@@ -93,7 +93,7 @@ class Session:
         maker = self._maker
         if provider is not self._maker_of or maker is None:
             self.protect(provider)
-            maker = self._maker = Maker(provider.get_tracer(SCOPE_NAME), self.attributes.mask_all, self.backlog)
+            maker = self._maker = Maker(provider.get_tracer(SCOPE_NAME), self.attributes.mask_all)
             self._maker_of = provider
         return maker
 

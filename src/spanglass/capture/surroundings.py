@@ -1,4 +1,4 @@
-"""What a call tells the place that it is made in, and what it takes from there for its span and its record.
+"""What a call tells the place that it is made in, and what it takes from there: its reference, the upstream context.
 
 Invariant: an upstream context is encoded and masked once for each place that it was handed to, however many calls are
 made there, and it is recorded as it was at the first of them.
@@ -13,13 +13,11 @@ from spanglass.model.entry import UpstreamEntry
 from spanglass.wire.wording import to_json
 
 if TYPE_CHECKING:
-    from spanglass.capture.exchange import Server
     from spanglass.capture.session import Session
     from spanglass.export.recorder import Masked
     from spanglass.place import Handed, Place
     from spanglass.span.attributes import Attributes
     from spanglass.span.callspan import CallSpan
-    from spanglass.wire.route import Route
 
 _TRY = Boundary("surroundings.try")
 _WITNESS = Boundary("surroundings.witness")
@@ -27,28 +25,6 @@ _CLAIM = Boundary("surroundings.claim")
 _UPSTREAM = Boundary("surroundings.upstream")
 #: Requests that a program makes besides asking its model: none of them is the call that somebody waits for.
 _ASIDES = frozenset({"embeddings", "count_tokens"})
-
-
-def begun_attributes(
-    route: Route, model: str | None, server: Server, place: Place | None, *, stream: bool
-) -> Attributes:
-    """What the span of a call says that has just begun."""
-    attributes: Attributes = {"gen_ai.operation.name": route.operation}
-    if route.provider:
-        attributes["gen_ai.provider.name"] = route.provider
-    if model:
-        attributes["gen_ai.request.model"] = model
-    if server.host:
-        attributes["server.address"] = server.host
-    if server.port:
-        attributes["server.port"] = server.port
-    if stream:
-        attributes["gen_ai.request.stream"] = True
-    if place is not None and place.workflow_id:
-        attributes["spanglass.workflow"] = place.workflow_id
-    if place is not None and place.step_name:
-        attributes["spanglass.step"] = place.step_name
-    return attributes
 
 
 def call_begun(place: Place, span: CallSpan, operation: str) -> None:

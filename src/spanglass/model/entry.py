@@ -5,6 +5,7 @@ what it knows whole (an attempt's answer, an outcome), never a difference to an 
 entry is made.
 
 Entries are structs and not dataclasses: made while the host waits, several to a call, they cost a tenth of the time.
+Nothing in those of a call can lead back to them, so the garbage collector need not look.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class CallFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     request_model: str | None = None
 
 
-class RequestEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+class RequestEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An attempt is about to leave the process. ``body`` is the request's body.
 
     A body that the host sends from a generator is not at hand yet: the entry then says None, and comes again with it.
@@ -71,7 +72,7 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     usage: Usage = field(default_factory=Usage)
 
 
-class AttemptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+class AttemptEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An attempt has ended. ``body`` is the response's body, content-encoding undone.
 
     ``answer`` is read from the body by whoever takes the entry out of the journal (`spanglass.wire.facts`), because
@@ -95,7 +96,7 @@ class AttemptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     body: bytes | None = None
 
 
-class OutcomeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+class OutcomeEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A call has ended."""
 
     kind: ClassVar[str] = "outcome"

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from spanglass.model.record import Usage
-    from spanglass.span.callspan import Answer
+    from spanglass.span.callspan import Answered
 
 AttributeName: TypeAlias = Literal[
     "error.type",
@@ -92,6 +94,38 @@ _REQUEST_OPTIONS: dict[str, AttributeName] = {
 }
 
 
+class Begun(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a call before it leaves; empty and None say nothing."""
+
+    operation: str
+    provider: str | None = None
+    model: str | None = None
+    host: str = ""
+    port: int | None = None
+    stream: bool = False
+    workflow_id: str | None = None
+    step_name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the call's span: ``{operation} {model}``."""
+        return f"{self.operation} {self.model}" if self.model else self.operation
+
+    def attributes(self) -> Attributes:
+        """The same in the convention's words."""
+        told: dict[AttributeName, AttributeValue | None] = {
+            "gen_ai.operation.name": self.operation,
+            "gen_ai.provider.name": self.provider,
+            "gen_ai.request.model": self.model,
+            "server.address": self.host,
+            "server.port": self.port,
+            "gen_ai.request.stream": self.stream,
+            "spanglass.workflow": self.workflow_id,
+            "spanglass.step": self.step_name,
+        }
+        return {name: value for name, value in told.items() if value}
+
+
 def request_attributes(options: dict[str, Any]) -> Attributes:
     """The convention's ``gen_ai.request.*`` attributes that a request's options name."""
     found: Attributes = {}
@@ -109,7 +143,7 @@ def request_attributes(options: dict[str, Any]) -> Attributes:
     return found
 
 
-def response_attributes(answer: Answer) -> Attributes:
+def response_attributes(answer: Answered) -> Attributes:
     """The convention's ``gen_ai.response.*`` and ``gen_ai.usage.*`` attributes, as far as the answer says them."""
     found = _usage_attributes(answer.usage)
     if answer.response_model:

@@ -7,7 +7,6 @@ here: what bodies say is read when the span says it (`spanglass.span.late`).
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import msgspec
@@ -24,7 +23,7 @@ from spanglass.span.preview import excerpt, instructions_preview, messages_previ
 from spanglass.span.sink import late_on, say_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
     from spanglass.settings import Spans
-    from spanglass.span.attributes import Attributes
+    from spanglass.span.attributes import Attributes, Begun
     from spanglass.span.events import AttemptFacts
     from spanglass.span.late import Late
     from spanglass.span.maker import Maker
@@ -41,7 +40,7 @@ _STATUS_TEXT_LIMIT = 1_000
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 
 
-class Question(Protocol):
+class Asked(Protocol):
     """What a span says of a request, once it is read; `spanglass.wire.base.RequestView` is one."""
 
     @property
@@ -53,7 +52,14 @@ class Question(Protocol):
         """The other keys of the body."""
 
 
-class Answer(Protocol):
+class Question(Protocol):
+    """A request that is read when the span says what it asks."""
+
+    def read(self) -> Asked:
+        """What it says."""
+
+
+class Answered(Protocol):
     """What a span says of an answer, once it is read; `spanglass.wire.base.ResponseView` is one."""
 
     @property
@@ -77,6 +83,13 @@ class Answer(Protocol):
         """The token counts that the provider reported."""
 
 
+class Answer(Protocol):
+    """An answer that is read when the span says it."""
+
+    def read(self) -> Answered:
+        """What it says."""
+
+
 class SpanPolicy(NamedTuple):
     """How much of the messages goes on spans: bytes of a preview (None: all of it), or nothing at all."""
 
@@ -84,7 +97,7 @@ class SpanPolicy(NamedTuple):
     limit: int | None
 
 
-class Ending(msgspec.Struct, frozen=True):
+class Ending(msgspec.Struct, frozen=True, gc=False):
     """How a call ended, as far as its span says so. Times are ns since the epoch, or ns from the attempt's start."""
 
     state: State
@@ -101,10 +114,8 @@ class CallSpan:
 
     Args:
         maker: makes the span, if no other instrumentation has made one for this call already.
-        name: ``{operation} {model}``.
-        model: that is asked, as far as that is known.
+        begun: what is known before the call leaves.
         started_at: ns since the epoch.
-        begun: gives what is known before the call leaves.
         context: OpenTelemetry's, in which the call begins.
         policy: how much of the messages goes on the span.
         spans: whether another's span is adopted, or the call always has its own, or adopts one or has none.
@@ -113,36 +124,34 @@ class CallSpan:
     def __init__(
         self,
         maker: Maker,
-        name: str,
-        model: str | None,
+        begun: Begun,
         started_at: int,
-        begun: Callable[[], Attributes],
         context: Context,
         policy: SpanPolicy,
         spans: Spans = "adopt",
     ) -> None:
-        self.name, self.started_at = name, started_at
+        self.name, self.started_at = begun.name, started_at
         self._policy = policy
-        self._begun: Callable[[], Attributes] | None = begun
+        self._begun: Begun | None = begun
         self._message_count = 0
-        self._question: Callable[[], Question] | None = None
+        self._question: Question | None = None
         self._described = False
-        self._attempts: list[AttemptFacts] = []
+        self._ending: tuple[Ending, Answer | None] | None = None
+        self._attempts: tuple[AttemptFacts, ...] = ()
         current = cast("Span", context.get(SPAN_KEY, trace.INVALID_SPAN))
         around = current.get_span_context()
         parent = None if current is trace.INVALID_SPAN or not around.is_valid else around
-        found = None if spans == "own" else adopt_span(current, model)
+        found = None if spans == "own" else adopt_span(current, begun.model)
         self.adopted = found is not None
         #: What says things on the span when it is needed; None where they have to be said at once.
         self.late: Late | PendingSpan | None
         if found is None and spans != "none":
-            span = maker.make(name, started_at, context, parent, begun)
+            span = maker.make(started_at, context, parent, begun, self.sayings)
             if type(span) is PendingSpan:
                 self.span: Span = span
                 self.late = span
                 self.service = service_name(maker.tracer.resource)
-                trace_id, span_id = span.ids
-                self.trace_id, self.span_id = f"{trace_id:032x}", f"{span_id:016x}"
+                self.trace_id, self.span_id = f"{span.trace_id:032x}", f"{span.span_id:016x}"
                 self.parent_span_id = None if parent is None else f"{parent.span_id:016x}"
                 return
         else:
@@ -153,7 +162,7 @@ class CallSpan:
         self.late = late_on(span, maker.mask_all) if recording else None
         if self.adopted:
             self._begun = None
-            self.name = str(getattr(span, "name", name))
+            self.name = str(getattr(span, "name", begun.name))
             self.started_at = int(getattr(span, "start_time", None) or started_at)
             parent = getattr(span, "parent", None)
         self.parent_span_id = None if parent is None or not parent.is_valid else trace.format_span_id(parent.span_id)
@@ -164,41 +173,48 @@ class CallSpan:
         """What finds the record: ``trace_id/span_id``."""
         return f"{self.trace_id}/{self.span_id}"
 
-    def describe_request(self, read: Callable[[], Question]) -> None:
-        """Says what the model was given, which ``read`` gives."""
+    def describe_request(self, question: Question) -> None:
+        """Says what the model was given."""
         if self._described:  # a span that was taken over
             if self._question is not None:  # and nobody has looked at it
-                self._question = read
+                self._question = question
         elif self.span.is_recording():
+            self._question = question
             self._described = True
-            self._question = read
             self._say(self._of_request)
 
-    def rename(self, name: str, attributes: Attributes) -> None:
+    def rename(self, begun: Begun) -> None:
         """Another call has taken the span over, and knows better what it is."""
         if self.span.is_recording() and not self.adopted:
-            self.name = name
-            self.span.update_name(name)
-            self._say(lambda: Said(cast("dict[str, Any]", attributes)))
+            self.name = begun.name
+            self._begun = begun
+            self.span.update_name(begun.name)
+            self._say(self._of_beginning)
 
     def add_attempt(self, attempt: AttemptFacts) -> None:
         """Says how one HTTP exchange went: when the call ends, or at once on a span that may end before."""
-        self._attempts.append(attempt)
+        self._attempts += (attempt,)
         if self.adopted and self.span.is_recording():
             self._say(self._of_attempts)
 
-    def finish(self, ending: Ending, error: BaseException | None, read: Callable[[], Answer] | None) -> None:
-        """Says how the call ended and what was answered, which ``read`` gives; ends the span unless it is another's."""
-        span, saying = self.span, partial(self._of_answer, ending, read)
-        if type(span) is PendingSpan and ending.error is None:
-            span.finish(saying, ending.ended_at)
-            return
+    def finish(self, ending: Ending, error: BaseException | None, answer: Answer | None) -> None:
+        """Says how the call ended and what was answered; ends the span unless it is another's."""
+        span = self.span
+        self._ending = ending, answer
         if span.is_recording():
-            self._say(saying, last=True)
+            self._say(self._of_answer, last=True)
             if ending.error is not None and not self.adopted:
                 self._fail(ending.error, error)
         if not self.adopted:
             span.end(ending.ended_at)
+
+    def sayings(self) -> Iterator[Callable[[], Said]]:
+        """What a pending span has to say when it is made."""
+        yield self._of_beginning
+        if self._described:
+            yield self._of_request
+        if self._ending is not None:
+            yield self._of_answer
 
     def _say(self, saying: Callable[[], Said], *, last: bool = False) -> None:
         if self.late is not None:
@@ -208,18 +224,21 @@ class CallSpan:
 
     def _first(self) -> Attributes:
         """What was known when the call began; nothing for a span that is another's."""
-        return {} if self._begun is None else self._begun()
+        return {} if self._begun is None else self._begun.attributes()
+
+    def _of_beginning(self) -> Said:
+        return Said(cast("dict[str, Any]", self._first()))
 
     def _of_attempts(self) -> Said:
-        attempts, self._attempts = self._attempts, []
+        attempts, self._attempts = self._attempts, ()
         return Said({}, events.attempt_events(attempts))
 
     def _of_request(self) -> Said:
         attributes: Attributes = {**self._first(), "spanglass.ref": self.ref}
-        read, self._question = self._question, None  # it holds the body, and the host may hold the call for long
-        if read is None:
+        question, self._question = self._question, None  # it holds the body, and the host may hold the call for long
+        if question is None:
             return Said(cast("dict[str, Any]", attributes))
-        request = read()
+        request = question.read()
         messages = request.messages
         self._message_count = len(messages)
         if not self.adopted:
@@ -239,7 +258,11 @@ class CallSpan:
         told = events.input_events(messages, self.started_at, whole=limit is None)
         return Said(cast("dict[str, Any]", attributes), told)
 
-    def _of_answer(self, ending: Ending, read: Callable[[], Answer] | None) -> Said:
+    def _of_answer(self) -> Said:
+        end, self._ending = self._ending, None
+        if end is None:
+            return Said({})
+        ending, unread = end
         attributes: Attributes = {
             **self._first(),
             "spanglass.state": ending.state,
@@ -251,8 +274,8 @@ class CallSpan:
         if ending.first_byte_ns is not None and not self.adopted:
             attributes["gen_ai.response.time_to_first_chunk"] = ending.first_byte_ns / 1e9
         told = [*self._of_attempts().events]
-        if read is not None:
-            answer = read()
+        if unread is not None:
+            answer = unread.read()
             if not self.adopted:
                 attributes.update(response_attributes(answer))
             if self._policy.content and answer.output:

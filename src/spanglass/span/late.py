@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     MaskAll: TypeAlias = "Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]]"
 
 _SAY = Boundary("span.say")
+_PAUSE_EVERY = 8
 
 
 class Event(NamedTuple):
@@ -55,9 +56,10 @@ class Late:
         mask_all: masks what is said.
     """
 
-    __slots__ = ("_attributes", "_events", "_last", "_lock", "_mask_all", "_waiting")
+    __slots__ = ("_attributes", "_events", "_last", "_lock", "_mask_all", "_waiting", "size")
 
     def __init__(self, span: Any, mask_all: MaskAll) -> None:
+        self.size = 0
         self._mask_all = mask_all
         self._lock = threading.RLock()
         self._waiting: list[Callable[[], Said]] = []
@@ -78,18 +80,24 @@ class Late:
         """Says what waits, if nobody has made it say that yet."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
+            attributes: dict[str, Any] = {}
+            events: list[Event] = []
             for saying in waiting:
                 with _SAY:
-                    self._put(saying())
+                    said = saying()
+                    attributes.update(said.attributes)
+                    events += said.events
+            if attributes or events:
+                with _SAY:
+                    self._put(attributes, events)
             if self._last:
                 # Without this cycle the span goes at once when it is exported, and not when the collector comes by.
                 self._attributes.late = self._events.late = None
 
-    def _put(self, said: Said) -> None:
-        events = said.events
-        several = [exportable(said.attributes), *(exportable(event.attributes) for event in events)]
-        attributes, *others = self._mask_all(several)
-        self._attributes.put(attributes)
+    def _put(self, attributes: dict[str, Any], events: list[Event]) -> None:
+        several = [exportable(attributes), *(exportable(event.attributes) for event in events)]
+        masked, *others = self._mask_all(several)
+        self._attributes.put(masked)
         if events:
             self._events.put([(event.name, kept, event.timestamp) for event, kept in zip(events, others, strict=True)])
 
@@ -146,6 +154,9 @@ def _late_events() -> Any:
 class Speaker(Protocol):
     """A span that has ended and not said everything yet."""
 
+    #: How many bytes of bodies it holds on to until it speaks.
+    size: int
+
     def say(self) -> None:
         """Says it now."""
 
@@ -156,7 +167,8 @@ class Backlog:
     Args:
         call_soon: has the work it is given done on another thread.
         max_bytes: how many bytes of bodies they may hold on to; above it the oldest speak at once.
-        max_spans: how many they may be; above it, too. From half of it on they speak on that other thread.
+        max_spans: how many they may be; above it, too: fewer than the queue of a batch processor takes. From two
+            thirds of it on they speak on that other thread.
     """
 
     def __init__(
@@ -168,37 +180,39 @@ class Backlog:
         self._call_soon = call_soon
         self._max_bytes = max_bytes
         self._max_spans = max_spans
-        self._spans: deque[tuple[Speaker, int]] = deque()
+        self._many = max_spans * 2 // 3
+        self._spans: deque[Speaker] = deque()
         self._bytes = 0
         self._called = False
-        #: Held while a span speaks: who has made all of them speak has also waited for the one that was at it.
-        self.lock = threading.RLock()
+        # Held while a span speaks: who has made all of them speak has also waited for the one that was at it.
+        self._lock = threading.RLock()
         _backlogs.add(self)
 
     def add(self, span: Speaker, size: int) -> None:
         """A span ended that holds on to ``size`` bytes until it speaks."""
-        self._spans.append((span, size))
+        span.size = size
+        self._spans.append(span)
         self._bytes += size
-        count = len(self._spans)
-        if count * 2 > self._max_spans and not self._called:
+        if len(self._spans) > self._many and not self._called:
             self._called = True
             self._call_soon(self._say_some)
         while (self._bytes > self._max_bytes or len(self._spans) > self._max_spans) and self._say_oldest():
             pass
 
     def say_all(self, pause: Callable[[], object] = lambda: None) -> None:
-        """Makes all of them speak; calls ``pause`` after each, so that other threads get on."""
+        """Makes all of them speak; calls ``pause`` after every few, so that other threads get on."""
         self._called = False
-        for _ in range(len(self._spans)):
+        for number in range(len(self._spans)):
             if not self._say_oldest():
                 break
-            pause()
-        with self.lock:
+            if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
+                pause()
+        with self._lock:
             pass
 
     def forget(self) -> None:
         """Forgets all of them: after a fork they are the parent's to export."""
-        self.lock = threading.RLock()
+        self._lock = threading.RLock()
         self._spans.clear()
         self._bytes = 0
         self._called = False
@@ -207,13 +221,13 @@ class Backlog:
         self.say_all(lambda: time.sleep(0))
 
     def _say_oldest(self) -> bool:
-        with self.lock:
+        with self._lock:
             try:
-                span, size = self._spans.popleft()
+                span = self._spans.popleft()
             except IndexError:
                 self._bytes = 0
                 return False
-            self._bytes -= size
+            self._bytes -= span.size
             span.say()
             return True
 

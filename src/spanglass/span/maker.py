@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.trace import SpanKind
 
-from spanglass.span.pending import PendingSpan, start_span
+from spanglass.span.pending import PendingSpan, Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanContext, Tracer
 
-    from spanglass.span.attributes import Attributes
-    from spanglass.span.late import Backlog, MaskAll
+    from spanglass.span.attributes import Begun
+    from spanglass.span.late import MaskAll
+    from spanglass.span.pending import Sayings
 
 _SDK = "opentelemetry.sdk.trace"
-#: A queue of a batch processor below this is not to be filled from a backlog.
-_QUEUE = 1024
+#: A smaller queue of a batch processor is not to be filled from a backlog; this is the SDK's own size.
+_QUEUE = 2048
 
 
 class Maker:
@@ -33,13 +32,11 @@ class Maker:
     Args:
         tracer: whose they are.
         mask_all: masks what they say late.
-        backlog: where pending ones wait once they have ended.
     """
 
-    def __init__(self, tracer: Tracer, mask_all: MaskAll, backlog: Backlog) -> None:
+    def __init__(self, tracer: Tracer, mask_all: MaskAll) -> None:
         self.mask_all = mask_all
         self.tracer: Any = tracer
-        self._backlog = backlog
         self._multi: Any = getattr(tracer, "span_processor", None)
         self._knows = type(self._multi).__module__ == _SDK and type(tracer).__module__ == _SDK
         self._heard: Any = None
@@ -48,43 +45,52 @@ class Maker:
         self._decisions: dict[tuple[bool, bool] | None, bool] | None = None
 
     def make(
-        self, name: str, started_at: int, context: Context, parent: SpanContext | None, begun: Callable[[], Attributes]
+        self,
+        started_at: int,
+        context: Context,
+        parent: SpanContext | None,
+        begun: Begun,
+        sayings: Sayings,
     ) -> Span:
         """The span of a call that begins.
 
         Args:
-            name: its name.
             started_at: ns since the epoch.
             context: OpenTelemetry's, in which the call begins.
             parent: the valid span context in it, if there is one.
-            begun: what is known now; asked only where a sampler may look at it.
+            begun: what is known now; put in words only where a sampler may look at it.
+            sayings: gives what a pending span has to say.
         """
         tracer = self.tracer
         attributes = None
         if not self._knows:
-            attributes = begun()
+            attributes = begun.attributes()
         else:
             if self._multi._span_processors is not self._heard or tracer.sampler is not self._sampler:  # noqa: SLF001
                 self._look()
             if not self._waits:
-                attributes = begun() if _looks(self._sampler) else None
+                attributes = begun.attributes() if _looks(self._sampler) else None
             elif tracer._is_enabled():  # noqa: SLF001
                 trace_id = tracer.id_generator.generate_trace_id() if parent is None else parent.trace_id
-                ids = trace_id, tracer.id_generator.generate_span_id()
-                if self._samples(trace_id, name, context, parent):
-                    return PendingSpan(tracer, name, context, started_at, parent, ids, self.mask_all, self._backlog)
-                return start_span(tracer, name, context, started_at, ids)
+                span_id = tracer.id_generator.generate_span_id()
+                settled = Settled(begun.name, context, started_at, parent, trace_id, span_id)
+                if self._samples(settled):
+                    return PendingSpan(tracer, settled, sayings, self.mask_all)
+                return settled.start(tracer)
         given = cast("dict[str, Any] | None", attributes)
-        span: Span = tracer.start_span(name, context, SpanKind.CLIENT, given, start_time=started_at)
+        span: Span = tracer.start_span(begun.name, context, SpanKind.CLIENT, given, start_time=started_at)
         return span
 
-    def _samples(self, trace_id: int, name: str, context: Context, parent: SpanContext | None) -> bool:
+    def _samples(self, span: Settled) -> bool:
         """Whether a span is recorded and sampled; where that depends on the parent alone, the sampler is asked once."""
+        parent = span.parent
         case = None if parent is None else (parent.is_remote, parent.trace_flags.sampled)
         decisions = self._decisions
         if decisions is not None and case in decisions:
             return decisions[case]
-        decision = self._sampler.should_sample(context, trace_id, name, SpanKind.CLIENT, None, ()).decision
+        decision = self._sampler.should_sample(
+            span.context, span.trace_id, span.name, SpanKind.CLIENT, None, ()
+        ).decision
         sampled = bool(decision.is_recording() and decision.is_sampled())
         if decisions is not None:
             decisions[case] = sampled

@@ -11,17 +11,21 @@ attributes. A span is pending only where nobody is told of spans before a batch 
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
 from opentelemetry.trace import Span, SpanContext, SpanKind, TraceFlags, TraceState
 
 from spanglass.guard import Boundary
 from spanglass.span.sink import late_on, say_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from opentelemetry.context import Context
@@ -29,111 +33,113 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes, AttributeValue
     from typing_extensions import Self
 
-    from spanglass.span.late import Backlog, Late, MaskAll, Said
+    from spanglass.span.late import Late, MaskAll, Said
+
+#: Gives what a span has to say when it is made.
+Sayings: TypeAlias = "Callable[[], Iterable[Callable[[], Said]]]"
 
 _MAKE = Boundary("span.make")
 _SAMPLED = int(TraceFlags.SAMPLED)
 _RANDOM = int(getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 
 
-class PendingSpan(Span):
-    """A span that is made by ``tracer`` when it is needed. What is to be said on it is given as to `Late`.
+class Settled(msgspec.Struct, frozen=True):
+    """What is settled of a span when its call begins.
 
     Args:
-        tracer: the SDK's.
         name, context, started_at: as for `Tracer.start_span`.
         parent: the span context that the tracer will find in ``context``, or None without one.
-        ids: trace id and span id.
-        mask_all: masks what the span says.
-        backlog: where it waits once it has ended; its lock is held while the span is made.
+        trace_id, span_id: its ids.
     """
 
-    def __init__(
-        self,
-        tracer: Tracer,
-        name: str,
-        context: Context,
-        started_at: int,
-        parent: SpanContext | None,
-        ids: tuple[int, int],
-        mask_all: MaskAll,
-        backlog: Backlog,
-    ) -> None:
-        self._tracer: Tracer = tracer
-        self._name = name
-        self._around: Context = context
-        self._started_at = started_at
-        self._parent = parent
-        #: Trace id and span id.
-        self.ids = ids
+    name: str
+    context: Context
+    started_at: int
+    parent: SpanContext | None
+    trace_id: int
+    span_id: int
+
+    def start(self, tracer: Tracer, name: str | None = None) -> Span:
+        """The span, as a tracer of the SDK starts it."""
+        given: Any = copy(tracer)
+        given.id_generator = _Given(given.id_generator, self)
+        span: Span = given.start_span(name or self.name, self.context, SpanKind.CLIENT, start_time=self.started_at)
+        return span
+
+
+class PendingSpan(Span):
+    """A span that is made when it is needed.
+
+    Args:
+        tracer: the SDK's, which makes it.
+        settled: what is settled of it.
+        sayings: gives what it has to say by then; what there is to say later is given as to `Late`.
+        mask_all: masks what the span says.
+    """
+
+    #: How many bytes it holds on to until it speaks.
+    size = 0
+
+    def __init__(self, tracer: Tracer, settled: Settled, sayings: Sayings, mask_all: MaskAll) -> None:
+        self.trace_id, self.span_id = settled.trace_id, settled.span_id
+        self._tracer = tracer
+        self._settled = settled
+        self._sayings: Sayings | None = sayings
         self._mask_all = mask_all
-        self._backlog = backlog
+        self._name: str | None = None
         self._ended_at: int | None = None
-        self._sayings: list[Callable[[], Said]] = []
         self._made: Any = None
         self._late: Late | None = None
         self._own_context: SpanContext | None = None
 
-    def add(self, saying: Callable[[], Said], *, last: bool = False) -> None:
-        """Something more to say, as `Late.add`."""
-        with self._backlog.lock:
-            if self._made is None:
-                self._sayings.append(saying)
-            elif self._late is not None:
-                self._late.add(saying, last=last)
-            else:
-                say_now(self._made, saying())
+    @property
+    def _lock(self) -> AbstractContextManager[Any]:
+        return _locks[self.span_id % len(_locks)]
 
-    def finish(self, saying: Callable[[], Said], ended_at: int) -> None:
-        """Has the last thing to say, and ends."""
-        with self._backlog.lock:
-            if self._made is None:
-                self._sayings.append(saying)
-                self._ended_at = self._ended_at or ended_at
-            elif self._ended_at is None:
-                self.add(saying, last=True)
-                self.end(ended_at)
+    def add(self, saying: Callable[[], Said], *, last: bool = False) -> None:
+        """Something more to say, as `Late.add`; one that is pending asks for it when it is made."""
+        with self._lock:
+            if self._late is not None:
+                self._late.add(saying, last=last)
+            elif self._made is not None:
+                say_now(self._made, saying())
 
     def say(self) -> None:
         """Makes the span, if nothing has made it yet, ends it if it has ended, and says all that waits."""
-        with _MAKE, self._backlog.lock:
+        with _MAKE, self._lock:
             self._span()
             if self._late is not None:
                 self._late.say()
 
     def _span(self) -> Any:
         """The span of the SDK."""
-        with self._backlog.lock:
+        with self._lock:
             if self._made is None:
                 self._make()
             return self._made
 
     def _make(self) -> None:
-        made: Any = start_span(self._tracer, self._name, self._around, self._started_at, self.ids)
-        self._made = made
+        self._made = made = self._settled.start(self._tracer, self._name)
         self._late = late_on(made, self._mask_all)
-        sayings, self._sayings = self._sayings, []
-        ended_at = self._ended_at
-        for saying in sayings:
-            if self._late is not None:
-                self._late.add(saying, last=ended_at is not None)
-            else:
-                say_now(made, saying())
-        if ended_at is not None:
-            made.end(ended_at)
+        sayings, self._sayings = self._sayings, None  # it knows us: a cycle
+        for saying in () if sayings is None else sayings():
+            self.add(saying, last=self._ended_at is not None)
+        if self._ended_at is not None:
+            made.end(self._ended_at)
 
     def get_span_context(self) -> SpanContext:
         """Its ids, which do not change when it is made."""
         context = self._own_context
         if context is None:
-            parent = self._parent
+            parent = self._settled.parent
             if parent is not None:
                 flags, state = _SAMPLED | (int(parent.trace_flags) & _RANDOM), parent.trace_state
             else:
                 is_random: Any = getattr(getattr(self._tracer, "id_generator", None), "is_trace_id_random", None)
                 flags, state = _SAMPLED | (_RANDOM if is_random is not None and is_random() else 0), TraceState()
-            trace_id, span_id = self.ids
-            context = SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags), trace_state=state)
+            context = SpanContext(
+                self.trace_id, self.span_id, is_remote=False, trace_flags=TraceFlags(flags), trace_state=state
+            )
             self._own_context = context
         return context
 
@@ -143,7 +149,7 @@ class PendingSpan(Span):
 
     def end(self, end_time: int | None = None) -> None:
         """Ends it; one that is pending is ended when it is made."""
-        with self._backlog.lock:
+        with self._lock:
             if self._ended_at is None:
                 self._ended_at = end_time or time.time_ns()
             if self._made is not None:
@@ -151,7 +157,7 @@ class PendingSpan(Span):
 
     def update_name(self, name: str) -> None:
         """See `opentelemetry.trace.Span.update_name`."""
-        with self._backlog.lock:
+        with self._lock:
             if self._made is None:
                 self._name = name
             else:
@@ -200,26 +206,31 @@ class PendingSpan(Span):
         return getattr(self._span(), name)
 
 
-def start_span(tracer: Tracer, name: str, context: Context, started_at: int, ids: tuple[int, int]) -> Span:
-    """The span that a tracer of the SDK starts, under ids that are settled already; see `Tracer.start_span`."""
-    given: Any = copy(tracer)
-    given.id_generator = _Given(given.id_generator, ids)
-    span: Span = given.start_span(name, context, SpanKind.CLIENT, start_time=started_at)
-    return span
-
-
 class _Given:
     """An id generator that gives the ids which were settled when the call began."""
 
-    def __init__(self, outer: Any, ids: tuple[int, int]) -> None:
+    def __init__(self, outer: Any, settled: Settled) -> None:
         self._outer = outer
-        self._ids = ids
+        self._settled = settled
 
     def generate_trace_id(self) -> int:
-        return self._ids[0]
+        return self._settled.trace_id
 
     def generate_span_id(self) -> int:
-        return self._ids[1]
+        return self._settled.span_id
 
     def is_trace_id_random(self) -> bool:
         return bool(self._outer.is_trace_id_random())
+
+
+def _begin_locks() -> None:
+    global _locks  # noqa: PLW0603 - a forked child has its own
+    _locks = tuple(threading.RLock() for _ in range(64))
+
+
+#: Held while a span is made. One of its own for each would be one more object that the garbage collector looks at.
+_locks: tuple[AbstractContextManager[Any], ...]
+_begin_locks()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_locks)
