@@ -27,13 +27,22 @@ _PAIRS = 4
 class Process:
     """A `side.py` at the other end of a pipe."""
 
-    def __init__(self, url: str, state_dir: Path | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        state_dir: Path | None,
+        *,
+        python: str | Path = sys.executable,
+        instrumentation: str | None = None,
+    ) -> None:
         arguments = ["--url", url] + ([] if state_dir is None else ["--state-dir", str(state_dir)])
+        arguments += [] if instrumentation is None else ["--instrumentation", instrumentation]
         self.state_dir = state_dir
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "side.py"), *arguments],
+            [str(python), str(HERE / "side.py"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=None if instrumentation is None else subprocess.DEVNULL,  # what others log is not asked for
             text=True,
             bufsize=1,
         )

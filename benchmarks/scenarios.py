@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from figures import Figure
 from pair import HERE, bytes_received, compare, process, rounds
 
+from beside import beside as beside_others
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -178,6 +180,11 @@ def steps(url: str, effort: Effort) -> list[Figure]:  # noqa: ARG001 - steps nee
     return figures
 
 
+def beside(url: str, effort: Effort) -> list[Figure]:
+    """the same beside other instrumentations, where `make beside` has made their environment"""
+    return beside_others(url, effort.times)
+
+
 _CLIENT = "import openai\nclient = openai.OpenAI(api_key='bench', base_url={url!r})\n"
 _TRACING = (
     "from opentelemetry import trace\n"
@@ -248,5 +255,5 @@ def _interleaved(programs: dict[str, str], runs: int, environment: dict[str, str
 
 SCENARIOS: dict[str, Callable[[str, Effort], list[Figure]]] = {
     function.__name__: function
-    for function in (small, large, stream, concurrent, ready, memory, storage, fetch, imports, steps)
+    for function in (small, large, stream, concurrent, ready, memory, storage, fetch, imports, steps, beside)
 }

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import importlib
 import json
+import os
 import resource
 import sys
 import time
@@ -26,13 +28,11 @@ _MESSAGES = 100
 _SMALL = [{"role": "user", "content": "What do you see?"}]
 
 
-def switch_on(state_dir: str) -> None:
-    """An OpenTelemetry provider as an application has it, with an exporter that costs nothing, and spanglass."""
+def switch_on(state_dir: str, instrumentation: str) -> None:
+    """A provider as an application has it, with an exporter that costs nothing, and an instrumentation."""
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-
-    import spanglass
 
     class Nowhere(SpanExporter):
         def export(self, spans: Any) -> SpanExportResult:  # noqa: ARG002
@@ -41,7 +41,26 @@ def switch_on(state_dir: str) -> None:
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(Nowhere()))
     trace.set_tracer_provider(provider)
-    spanglass.install(enabled="true", state_dir=state_dir)
+    if instrumentation == "spanglass":
+        import spanglass
+
+        spanglass.install(enabled="true", state_dir=state_dir)
+    else:
+        _switch_on_other(instrumentation, provider)
+
+
+def _switch_on_other(name: str, provider: Any) -> None:
+    """Another instrumentation, with the messages on its spans."""
+    os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
+    os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY"
+    packages = {
+        "genai": "opentelemetry.instrumentation.genai.openai",
+        "openinference": "openinference.instrumentation.openai",
+    }
+    instrumentor = importlib.import_module(packages[name]).OpenAIInstrumentor()
+    # The versions that they ask for are behind the client's; they work with it all the same.
+    instrumentor.instrument(tracer_provider=provider, skip_dep_check=True)
+    assert instrumentor.is_instrumented_by_opentelemetry, f"{name} did not switch itself on"
 
 
 class Side:
@@ -193,10 +212,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     parser.add_argument("--state-dir", default="", help="where spanglass writes; without it this is the bare side")
+    parser.add_argument("--instrumentation", default="spanglass", help="what watches the other side")
     options = parser.parse_args()
     if options.state_dir:
-        switch_on(options.state_dir)
-    side = Side(options.url, watched=bool(options.state_dir))
+        switch_on(options.state_dir, options.instrumentation)
+    side = Side(options.url, watched=bool(options.state_dir) and options.instrumentation == "spanglass")
     for line in sys.stdin:
         command = json.loads(line)
         answer = getattr(side, command.pop("do"))(**command)
