@@ -5,6 +5,7 @@ Invariant: a row is the summary of its parts, no more; it can be made again from
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -46,21 +47,26 @@ INSERT = f"INSERT INTO call ({', '.join(COLUMNS)}, owner) VALUES ({', '.join('?'
 UPDATE = f"UPDATE call SET {_SET} WHERE id = ?"  # noqa: S608 - column names of ours
 
 _LARGEST = 2**63 - 1
+_plain_of, _usage_of = attrgetter(*_PLAIN), attrgetter(*_USAGE)
 
 
 def to_row(call: Summary, owner: str) -> tuple[Any, ...]:
-    """The values of `COLUMNS` and the owner. A number that SQLite cannot hold is the largest that it can."""
+    """The values of `COLUMNS` and the owner."""
     usage = call.usage
     error = (None, None) if call.error is None else (call.error.type, call.error.message)
-    values = (
-        *(getattr(call, name) for name in _PLAIN),
-        *(getattr(usage, name) for name in _USAGE),
+    return (
+        *_plain_of(call),
+        *_usage_of(usage),
         *error,
         msgspec.json.encode(call.finish_reasons).decode(),
         msgspec.json.encode(call.missing).decode(),
         owner,
     )
-    return tuple(max(-_LARGEST, min(value, _LARGEST)) if isinstance(value, int) else value for value in values)
+
+
+def bounded(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same row; a number that SQLite cannot hold is the largest that it can."""
+    return tuple(max(-_LARGEST, min(value, _LARGEST)) if isinstance(value, int) else value for value in row)
 
 
 def from_row(row: tuple[Any, ...]) -> Summary:

@@ -119,6 +119,8 @@ class _Span:
         self._rows: dict[Key, int] = {}
         self.parts: dict[Key, Part] = {}
         self.lost: list[Key] = []
+        if self._id is None:
+            return
         query = "SELECT id, kind, number, meta, digest, size FROM part WHERE call = ? ORDER BY kind, number"
         for row, kind, number, meta, digest, size in connection.execute(query, (self._id,)):
             key = Key(kind, number)
@@ -165,6 +167,12 @@ class _Span:
         owner = merge.owner_of(self.parts)
         gone = self._connection.execute("SELECT 1 FROM gone WHERE owner = ?", (owner,)).fetchone()
         row = rows.to_row(merge.summarize(*self._ref, self.parts, load, owner_gone=gone is not None), owner)
+        try:
+            self._put(row)
+        except OverflowError:
+            self._put(rows.bounded(row))
+
+    def _put(self, row: tuple[Any, ...]) -> None:
         if self._id is None:
             self._id = self._connection.execute(rows.INSERT, row).lastrowid
         else:
