@@ -59,9 +59,9 @@ def provider(_one_provider: FakeProvider) -> Iterator[FakeProvider]:
 
 
 @pytest.fixture
-def watch(tmp_path: Path) -> Iterator[Watch]:
-    """An installation that the test switches on when it wants to."""
-    made = Watch(tmp_path / "state")
+def watch(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """An installation that the test switches on when it wants to; its parameter is whether its provider batches."""
+    made = Watch(tmp_path / "state", batches=getattr(request, "param", False))
     yield made
     spanglass.uninstall()
     made.provider.shutdown()

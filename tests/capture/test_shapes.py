@@ -69,10 +69,12 @@ def nowhere() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
+@pytest.mark.parametrize("watch", [False, True], ids=["at once", "in batches"], indirect=True)
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_call(cell: Cell, provider: FakeProvider, watch: Watch, nowhere: str, caplog: pytest.LogCaptureFixture) -> None:
     url = nowhere if cell.shape.refused else ""
     without = play(cell, provider, watch, url)
+    watch.provider.force_flush()
     watch.exporter.clear()
     watch.install()
     seen = play(cell, provider, watch, url)

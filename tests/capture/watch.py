@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import format_span_id, format_trace_id
 
@@ -25,14 +25,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Watch:
-    """An installation of spanglass with a tracer provider and a state directory of its own."""
+    """An installation of spanglass with a tracer provider and a state directory of its own.
+
+    Its provider exports each span as it ends, or, if it ``batches``, as programs have it: then ours are made late.
+    """
 
     state_dir: Path
+    batches: bool = False
     exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
     provider: TracerProvider = field(default_factory=TracerProvider)
 
     def __post_init__(self) -> None:
-        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        processor = BatchSpanProcessor if self.batches else SimpleSpanProcessor
+        self.provider.add_span_processor(processor(self.exporter))
 
     def install(self, **settings: Any) -> None:
         """Switches spanglass on."""
@@ -41,6 +46,7 @@ class Watch:
     def gen_ai_spans(self) -> list[ReadableSpan]:
         """The ended spans of calls to models, once all pending work is done."""
         assert spanglass.flush(20)
+        assert self.provider.force_flush()
         spans = self.exporter.get_finished_spans()
         return [span for span in spans if "gen_ai.operation.name" in (span.attributes or {})]
 

@@ -132,6 +132,20 @@ def test_flush_runs_the_work_before_it_and_empties_the_journal(journal: Journal,
     assert journal.pending_bytes == 0
 
 
+def test_a_chore_is_done_although_the_journal_is_empty(journal: Journal, shelf: Shelf) -> None:
+    left = [1]
+    drain = Drain(journal, shelf.open, chore=lambda _pause: left.clear(), has_chore=lambda: bool(left), interval_s=0.01)
+    assert drain.flush(10)
+    assert left == []
+    left.append(2)
+    drain.start_soon()
+    until = time.monotonic() + 10
+    while left:
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    drain.close(10)
+
+
 def test_flush_gives_up_in_time_and_says_so(journal: Journal, shelf: Shelf, drain: Drain) -> None:
     shelf.gate.clear()
     journal.append(request(1))

@@ -312,7 +312,15 @@ def test_who_flushes_waits_for_the_one_that_is_just_being_made() -> None:
 
 def test_many_are_made_on_another_thread_and_beyond_the_bound_at_once() -> None:
     asked: list[Callable[[], object]] = []
+    woken: list[int] = []
     said: list[int] = []
+
+    class Thread:
+        def call_soon(self, work: Callable[[], object]) -> None:
+            asked.append(work)
+
+        def start_soon(self) -> None:
+            woken.append(len(said))
 
     class Speaker:
         size = 0
@@ -323,7 +331,8 @@ def test_many_are_made_on_another_thread_and_beyond_the_bound_at_once() -> None:
         def say(self) -> None:
             said.append(self.number)
 
-    backlog = Backlog(asked.append, max_spans=10)
+    backlog = Backlog(max_spans=10)
+    backlog.helper = Thread()
     for number in range(12):
         backlog.add(Speaker(number), 0)
     assert (len(asked), said) == (1, [0, 1])
@@ -331,4 +340,4 @@ def test_many_are_made_on_another_thread_and_beyond_the_bound_at_once() -> None:
     assert said == [*range(12)]
     for number in range(7):
         backlog.add(Speaker(number), 0)
-    assert len(asked) == 2
+    assert (len(asked), woken) == (2, [0, 12])

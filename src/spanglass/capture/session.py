@@ -28,8 +28,6 @@ from spanglass.span.maker import Maker
 from spanglass.span.preview import LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from opentelemetry.context import Context
     from opentelemetry.trace import Tracer, TracerProvider
 
@@ -67,8 +65,15 @@ class Session:
         )
         self.journal = Journal(settings.journal_dir, max_bytes=settings.journal_max_bytes)
         self.attributes = AttributeMasker(self.redactor)
-        self.backlog = Backlog(self._call_soon)
-        self.drain = Drain(self.journal, self._open_store, prune=self._prune_rule(), chore=self.backlog.say_all)
+        self.backlog = Backlog()
+        self.drain = Drain(
+            self.journal,
+            self._open_store,
+            prune=self._prune_rule(),
+            chore=self.backlog.say_all,
+            has_chore=self.backlog.has_spans,
+        )
+        self.backlog.helper = self.drain
         self.recorder = Recorder(self.redactor, self.journal, self.drain, settings.max_body_bytes)
         self.open_calls: dict[int, Call] = {}
         self._switch = DebugSwitch(settings.debug_workflows, settings.debug_workflows_file)
@@ -96,9 +101,6 @@ class Session:
             maker = self._maker = Maker(provider.get_tracer(SCOPE_NAME), self.attributes.mask_all)
             self._maker_of = provider
         return maker
-
-    def _call_soon(self, work: Callable[[], object]) -> None:
-        self.drain.call_soon(work)
 
     def protect(self, provider: TracerProvider | None = None) -> None:
         """Puts the redacting processor into ``provider`` (the one in force if None), once, and tests that it works."""
@@ -156,6 +158,8 @@ class Session:
             with _FINISH:
                 call.abandon()
         self.drain.close(_EXIT_WAIT_S)
+        with _FINISH:
+            self.backlog.say_all()  # if no thread could do it
         for provider, processor in self._processors:
             with _ENSURE:
                 _remove_processor(provider, processor)

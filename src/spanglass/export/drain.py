@@ -57,6 +57,7 @@ class Drain:
         prune: called on the thread now and then with the store, to keep it within its retention.
         chore: called on the thread whenever entries are moved, with a pause to make between its parts: other work that
             a call left for later.
+        has_chore: whether there is any.
         interval_s: how often to move what was appended, in seconds.
     """
 
@@ -67,12 +68,14 @@ class Drain:
         *,
         prune: Callable[[Store], None] | None = None,
         chore: Callable[[Callable[[], object]], None] = lambda _pause: None,
+        has_chore: Callable[[], bool] = lambda: False,
         interval_s: float = 0.5,
     ) -> None:
         self._journal = journal
         self._open_store = open_store
         self._prune = prune
         self._chore = chore
+        self._has_chore = has_chore
         self._interval_s = interval_s
         self._begin()
         _drains.add(self)
@@ -113,7 +116,7 @@ class Drain:
 
     def _ask(self, kind: Literal["flush", "close"], timeout_s: float) -> bool:
         if self._thread is None:
-            if not self._journal.pending_bytes and self._queue.empty():
+            if not self._has_work() and self._queue.empty():
                 return True
             self._start()
         if self._thread is None:
@@ -206,12 +209,15 @@ class Drain:
 
     def _falls_asleep(self) -> bool:
         """Whether there is nothing to do. Looks again after saying so: an append in between has seen it, or is seen."""
-        if not self._journal.pending_bytes:
+        if not self._has_work():
             self.awake = False
-            if not self._journal.pending_bytes:
+            if not self._has_work():
                 return True
             self.awake = True
         return False
+
+    def _has_work(self) -> bool:
+        return self._journal.pending_bytes > 0 or self._has_chore()
 
     def after_fork_in_child(self) -> None:
         """Starts over: the thread, and the work that waits for it, are the parent's."""

@@ -1,7 +1,8 @@
 """The writing end of the journal: one owner, appending.
 
 Invariant: when `Journal.append` returns True, the entry lies whole in a file that others can find, and survives the
-death of this process. It never waits for a store, a network or another process, and no `OSError` leaves it. It may be
+death of this process. Should somebody remove that file, what was written since the last look, four a second, is written
+again. It never waits for a store, a network or another process, and no `OSError` leaves it. It may be
 called from any thread, in a garbage collection or a signal handler that interrupts another append, and in a forked
 child.
 """

@@ -76,6 +76,10 @@ class Late:
         self._last = last
         self._waiting.append(saying)
 
+    def end(self) -> None:
+        """There will be nothing more to say."""
+        self._last = True
+
     def say(self) -> None:
         """Says what waits, if nobody has made it say that yet."""
         with self._lock:
@@ -161,23 +165,30 @@ class Speaker(Protocol):
         """Says it now."""
 
 
+class Helper(Protocol):
+    """Another thread."""
+
+    def call_soon(self, work: Callable[[], object]) -> object:
+        """Does the work there at once."""
+
+    def start_soon(self) -> object:
+        """Sees to it that `Backlog.say_all` is called there before long."""
+
+
 class Backlog:
     """The spans of ended calls that have not said everything yet, oldest first.
 
     Args:
-        call_soon: has the work it is given done on another thread.
         max_bytes: how many bytes of bodies they may hold on to; above it the oldest speak at once.
         max_spans: how many they may be; above it, too: fewer than the queue of a batch processor takes. From two
-            thirds of it on they speak on that other thread.
+            thirds of it on they speak on the helper's thread.
+
+    Attributes:
+        helper: makes them speak on another thread, if there is one.
     """
 
-    def __init__(
-        self,
-        call_soon: Callable[[Callable[[], object]], object] = lambda _work: None,
-        max_bytes: int = 16 << 20,
-        max_spans: int = 1536,
-    ) -> None:
-        self._call_soon = call_soon
+    def __init__(self, max_bytes: int = 16 << 20, max_spans: int = 1536) -> None:
+        self.helper: Helper | None = None
         self._max_bytes = max_bytes
         self._max_spans = max_spans
         self._many = max_spans * 2 // 3
@@ -193,11 +204,19 @@ class Backlog:
         span.size = size
         self._spans.append(span)
         self._bytes += size
-        if len(self._spans) > self._many and not self._called:
-            self._called = True
-            self._call_soon(self._say_some)
+        helper, count = self.helper, len(self._spans)
+        if helper is not None:
+            if count == 1:
+                helper.start_soon()
+            elif count > self._many and not self._called:
+                self._called = True
+                helper.call_soon(self._say_some)
         while (self._bytes > self._max_bytes or len(self._spans) > self._max_spans) and self._say_oldest():
             pass
+
+    def has_spans(self) -> bool:
+        """Whether there are any."""
+        return bool(self._spans)
 
     def say_all(self, pause: Callable[[], object] = lambda: None) -> None:
         """Makes all of them speak; calls ``pause`` after every few, so that other threads get on."""

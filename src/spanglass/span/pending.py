@@ -152,6 +152,8 @@ class PendingSpan(Span):
         with self._lock:
             if self._ended_at is None:
                 self._ended_at = end_time or time.time_ns()
+            if self._late is not None:
+                self._late.end()
             if self._made is not None:
                 self._made.end(end_time)
 
