@@ -16,7 +16,8 @@ from journal.made import exits, journal_in, numbers, request
 from spanglass import guard
 from spanglass.errors import StoreBusy
 from spanglass.export import drain as draining
-from spanglass.export.drain import Drain, _Lull
+from spanglass.export.drain import Drain
+from spanglass.export.lull import Lull
 from spanglass.store import open_store
 
 if TYPE_CHECKING:
@@ -383,7 +384,7 @@ def test_programs_end_well(tmp_path: Path, name: str) -> None:
 
 
 def test_it_waits_for_a_lull_unless_there_is_much_or_it_has_waited_for_long() -> None:
-    lull = _Lull()
+    lull = Lull()
     assert [lull.is_here(pending) for pending in (10, 20, 20)] == [False, False, True]
     assert lull.is_here(9 << 20)
     assert [lull.is_here(pending) for pending in range(1, 11)] == [False] * 9 + [True]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spanglass.capture.session import Session
     from spanglass.model.entry import Entry
     from spanglass.model.record import ErrorInfo, State
+    from spanglass.place import Place
     from spanglass.wire.route import Route
 
 _HEAD = Boundary("call.read_head")
@@ -75,32 +76,10 @@ class Call:
         self._size = 0
         #: Its wire format.
         self.format = route.format
-        head = _NO_HEAD
-        if request is not None:
-            try:
-                head = read_head(route.format, request)
-            except Exception as fault:  # noqa: BLE001 - the boundary
-                _HEAD.took(fault)
-        model = head.model or route.model
         self._place = place = current_place(context)
-        operation = route.operation
-        taken = None if place is None else taken_over(place, operation)
-        begun = Begun(
-            operation,
-            route.provider,
-            model,
-            server.host,
-            server.port,
-            head.stream,
-            None if place is None else place.workflow_id,
-            None if place is None else place.step_name,
-        )
+        begun = _begun(route, server, request, place)
         #: Its span.
-        self.span = span = taken or CallSpan(
-            session.maker(), begun, started_at, context, session.span_policy(), session.settings.spans
-        )
-        if taken is not None:
-            taken.rename(begun)
+        self.span = span = self._begin_span(begun, started_at, context)
         self._facts = CallFacts(
             name=span.name,
             started_at=span.started_at,
@@ -111,16 +90,24 @@ class Call:
             step_name=begun.step_name,
             step_attempt=None if place is None else place.step_attempt,
             format=route.format,
-            provider=route.provider,
-            operation=operation,
-            request_model=model,
+            provider=begun.provider,
+            operation=begun.operation,
+            request_model=begun.model,
         )
         if place is not None:
-            call_begun(place, span, operation)
+            call_begun(place, span, begun.operation)
         session.open_calls[id(self)] = self
         listener = current_listener(context)
         if listener is not None:
             listener.call_began(span.span_id, span.name)
+
+    def _begin_span(self, begun: Begun, started_at: int, context: Context) -> CallSpan:
+        taken = None if self._place is None else taken_over(self._place, begun.operation)
+        if taken is not None:
+            taken.rename(begun)
+            return taken
+        session = self._session
+        return CallSpan(session.maker(), begun, started_at, context, session.span_policy(), session.settings.spans)
 
     @property
     def attempt_count(self) -> int:
@@ -344,6 +331,26 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _begun(route: Route, server: Server, request: bytes | None, place: Place | None) -> Begun:
+    """What is known of a call before it leaves."""
+    head = _NO_HEAD
+    if request is not None:
+        try:
+            head = read_head(route.format, request)
+        except Exception as fault:  # noqa: BLE001 - the boundary
+            _HEAD.took(fault)
+    return Begun(
+        route.operation,
+        route.provider,
+        head.model or route.model,
+        server.host,
+        server.port,
+        head.stream,
+        None if place is None else place.workflow_id,
+        None if place is None else place.step_name,
+    )
 
 
 def _cut(error: BaseException | None, state: State | None) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from spanglass import guard
 from spanglass.errors import SpanglassError
+from spanglass.export.lull import Lull
 from spanglass.journal import BUSY, recover
 from spanglass.wire.facts import with_facts
 
@@ -36,9 +37,6 @@ _PRUNE_S = 600.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _START_AGAIN_S = 1.0
-#: What does not wait for a lull: so many bytes, or what has been passed over so often.
-_MUCH_BYTES = 8 << 20
-_LOOKS = 10
 
 
 class _Request(NamedTuple):
@@ -170,7 +168,7 @@ class Drain:
             self._thread, self.awake = None, False
 
     def _loop(self, queue: Queue, outlet: _Outlet) -> None:
-        due, lull, whole = time.monotonic() + self._interval_s, _Lull(), True
+        due, lull, whole = time.monotonic() + self._interval_s, Lull(), True
         while True:
             asleep = self._falls_asleep()
             try:
@@ -222,27 +220,6 @@ class Drain:
     def after_fork_in_child(self) -> None:
         """Starts over: the thread, and the work that waits for it, are the parent's."""
         self._begin()
-
-
-class _Lull:
-    """Waits for a moment in which the host makes no calls: two threads that both compute slow each other down.
-
-    Nobody waits for what is in the journal, for readers look there, too. So it is moved when nothing came since the
-    last look; or else when there is much of it, or it has waited for long.
-    """
-
-    def __init__(self) -> None:
-        self._seen = 0
-        self._looks = 0
-
-    def is_here(self, pending: int) -> bool:
-        """Whether ``pending`` bytes of the journal are to be moved now."""
-        grew, self._seen = pending > self._seen, pending
-        self._looks += 1
-        if grew and pending < _MUCH_BYTES and self._looks < _LOOKS:
-            return False
-        self._seen = self._looks = 0
-        return True
 
 
 class _Asked(Exception):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, SpanContext
 
     from spanglass.model.message import ChatMessage
     from spanglass.model.record import ErrorInfo, State, Usage
@@ -143,30 +143,36 @@ class CallSpan:
         parent = None if current is trace.INVALID_SPAN or not around.is_valid else around
         found = None if spans == "own" else adopt_span(current, begun.model)
         self.adopted = found is not None
+        if found is not None:
+            span = found
+        elif spans == "none":
+            span = trace.NonRecordingSpan(around)
+        else:
+            span = maker.make(started_at, context, parent, begun, self.sayings)
+        self.span: Span = span
         #: What says things on the span when it is needed; None where they have to be said at once.
         self.late: Late | PendingSpan | None
-        if found is None and spans != "none":
-            span = maker.make(started_at, context, parent, begun, self.sayings)
-            if type(span) is PendingSpan:
-                self.span: Span = span
-                self.late = span
-                self.service = service_name(maker.tracer.resource)
-                self.trace_id, self.span_id = f"{span.trace_id:032x}", f"{span.span_id:016x}"
-                self.parent_span_id = None if parent is None else f"{parent.span_id:016x}"
-                return
+        if type(span) is PendingSpan:
+            self.late = span
+            self.service = service_name(maker.tracer.resource)
+            self.trace_id, self.span_id = f"{span.trace_id:032x}", f"{span.span_id:016x}"
+            self.parent_span_id = None if parent is None else f"{parent.span_id:016x}"
         else:
-            span = found if found is not None else trace.NonRecordingSpan(around)
-        self.span = span
+            self._is_there(span, maker, around)
+
+    def _is_there(self, span: Any, maker: Maker, around: SpanContext) -> None:
+        """The span has been made, perhaps by somebody else."""
         recording = span.is_recording()
         self.trace_id, self.span_id = own_ids(span, recording=recording, parent=around)
         self.late = late_on(span, maker.mask_all) if recording else None
+        self.service = service_name(getattr(span, "resource", None))
+        parent: SpanContext | None = around
         if self.adopted:
             self._begun = None
-            self.name = str(getattr(span, "name", begun.name))
-            self.started_at = int(getattr(span, "start_time", None) or started_at)
+            self.name = str(getattr(span, "name", self.name))
+            self.started_at = int(getattr(span, "start_time", None) or self.started_at)
             parent = getattr(span, "parent", None)
         self.parent_span_id = None if parent is None or not parent.is_valid else trace.format_span_id(parent.span_id)
-        self.service = service_name(getattr(span, "resource", None))
 
     @property
     def ref(self) -> str:
