@@ -75,8 +75,8 @@ class RuleFinder:
     """Finds what a `Rule` describes."""
 
     def __init__(self, rule: Rule, width: int) -> None:
-        self._match = rule.pattern.match
-        self._group = "secret" if "secret" in rule.pattern.groupindex else 0
+        self._rule = rule
+        self._group = "secret" if b"(?P<secret>" in rule.expression else 0
         self._check = rule.check
         self._width = width
         self._before = rule.before
@@ -84,8 +84,9 @@ class RuleFinder:
     def __call__(self, text: Text, end: int) -> Iterator[Span]:
         """See `Finder`."""
         last = end - self._width
+        match = self._rule.pattern.match
         for start in range(max(0, last - self._before), last + 1):
-            found = self._match(text.data, start)
+            found = match(text.data, start)
             if found and found.end() >= end:
                 secret = found[self._group]
                 if secret and (self._check is None or self._check(secret)):

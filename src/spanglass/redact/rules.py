@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -39,18 +40,28 @@ class Rule(NamedTuple):
     Args:
         name: what it is, for tests and reports.
         anchors: expressions of fixed width, each with that width in bytes; a credential contains one of them.
-        pattern: the whole credential, from its first byte; if it has a group ``secret``, only that is masked.
+        expression: the whole credential, from its first byte; if it has a group ``secret``, only that is masked.
         before: how many bytes at most the credential has before its anchor.
-        caseless: whether the anchors ignore case.
+        caseless: whether anchors and expression ignore case.
         check: what else must hold of the masked bytes.
     """
 
     name: str
     anchors: tuple[tuple[str, int], ...]
-    pattern: re.Pattern[bytes]
+    expression: bytes
     before: int = 0
     caseless: bool = False
     check: Callable[[bytes], bool] | None = None
+
+    @property
+    def pattern(self) -> re.Pattern[bytes]:
+        """The expression compiled, which all of them together would take a program's start for."""
+        return _compiled(self.expression, re.IGNORECASE if self.caseless else 0)
+
+
+@cache
+def _compiled(expression: bytes, flags: int) -> re.Pattern[bytes]:
+    return re.compile(expression, flags)
 
 
 def looks_random(value: bytes) -> bool:
@@ -69,7 +80,7 @@ def _prefixed(name: str, prefixes: str, charset: str, least: int, *, random: boo
     words = prefixes.split()
     anchors = tuple((f"{re.escape(word)}{charset}{{{tail}}}", len(word) + tail) for word in words)
     heads = "|".join(map(re.escape, words))
-    pattern = re.compile(f"{BORDER}(?:{heads}){charset}{{{least},{LONGEST}}}".encode())
+    pattern = f"{BORDER}(?:{heads}){charset}{{{least},{LONGEST}}}".encode()
     skip = min(map(len, words))
     return Rule(
         name, anchors, pattern, check=(lambda value: looks_random(value[skip : skip + _JUDGED])) if random else None
@@ -77,15 +88,14 @@ def _prefixed(name: str, prefixes: str, charset: str, least: int, *, random: boo
 
 
 def _shape(name: str, anchor: str, width: int, pattern: str, *, before: int = 0, caseless: bool = False) -> Rule:
-    flags = re.IGNORECASE if caseless else 0
-    return Rule(name, ((anchor, width),), re.compile(pattern.encode(), flags), before, caseless)
+    return Rule(name, ((anchor, width),), pattern.encode(), before, caseless)
 
 
 def _scheme(name: str, least: str, more: str, check: Callable[[bytes], bool]) -> Rule:
     """An HTTP authentication scheme and its credential, as headers have it and as urls escape it."""
     size = int(least[least.index("{") + 1 : -1])
     anchors = tuple((f"{name}{space}{least}", len(name) + width + size) for space, width in (("[ +]", 1), ("%20", 3)))
-    pattern = re.compile(f"{BORDER}{name}(?:[ +]|%20)(?P<secret>{least}{more})".encode(), re.IGNORECASE)
+    pattern = f"{BORDER}{name}(?:[ +]|%20)(?P<secret>{least}{more})".encode()
     return Rule(name, anchors, pattern, caseless=True, check=check)
 
 
