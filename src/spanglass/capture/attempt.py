@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from spanglass.capture.exchange import content_type_of, header_of
+from spanglass.export.recorder import attempt_path
 from spanglass.guard import Boundary
 from spanglass.model.record import ErrorInfo
 from spanglass.span.events import AttemptFacts
@@ -138,8 +139,3 @@ class Attempt:
         retry_after = "" if self.is_good else header_of(self.head, b"retry-after")
         kind = "" if error is None else type(error).__qualname__
         return AttemptFacts(self.number, self.started_at, self.ended_at, self.status, kind, retry_after)
-
-
-def attempt_path(number: int) -> str:
-    """Where the record's JSON has the attempt with this number, the first being 1."""
-    return f"attempts[{number - 1}]"

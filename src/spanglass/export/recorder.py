@@ -109,4 +109,9 @@ class Recorder:
 
 def _named(what: str, attempt: int) -> str:
     """Where the record's JSON has a body."""
-    return f"attempts[{attempt - 1}].{what}" if attempt else what
+    return f"{attempt_path(attempt)}.{what}" if attempt else what
+
+
+def attempt_path(number: int) -> str:
+    """Where the record's JSON has the attempt with this number, the first being 1."""
+    return f"attempts[{number - 1}]"

@@ -96,18 +96,12 @@ def encode_all(entries: Sequence[Entry], seed: int) -> tuple[list[bytes], int]:
             header = _encode_json(bare)
         except UnicodeEncodeError:  # a lone surrogate, which the stdlib writes as an escape
             header = json.dumps(msgspec.to_builtins(bare, str_keys=True, enc_hook=_no_json)).encode()
-        if body:
-            prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[entry.kind], 1, len(header), len(body))
-            prefix_crc = crc32(prefix, seed)
-            head = prefix + _CHECKS.pack(prefix_crc, crc32(body, crc32(header, prefix_crc))) + header
-            pieces += (head, body)
-            size += len(head) + len(body)
-        else:
-            prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[entry.kind], body is not None, len(header), 0)
-            prefix_crc = crc32(prefix, seed)
-            head = prefix + _CHECKS.pack(prefix_crc, crc32(header, prefix_crc)) + header
-            pieces.append(head)
-            size += len(head)
+        raw = body or b""
+        prefix = _FIELDS.pack(MAGIC, VERSION, _CODES[entry.kind], body is not None, len(header), len(raw))
+        prefix_crc = crc32(prefix, seed)
+        head = prefix + _CHECKS.pack(prefix_crc, crc32(raw, crc32(header, prefix_crc))) + header
+        pieces += (head, raw) if raw else (head,)
+        size += len(head) + len(raw)
     return pieces, size
 
 

@@ -24,7 +24,7 @@ from spanglass.journal.bound import head_room, without_body
 from spanglass.journal.files import OwnerFiles, Place, make_directory, new_owner, read_place, segment_bytes, write_place
 from spanglass.journal.frame import encode_all, seed_of
 from spanglass.journal.lock import FileLock
-from spanglass.journal.mapped import open_segment
+from spanglass.journal.mapped import LARGE_BYTES, open_segment
 from spanglass.journal.transfer import GENTLE, transfer
 from spanglass.model.entry import ExitEntry
 
@@ -44,7 +44,6 @@ _RETRY_S = 1.0
 #: How long small entries may lie in a file, and how many, before somebody looks if it was removed behind our back.
 _LOOK_S = 0.25
 _LOOK_COUNT = 256
-_LARGE_BYTES = 16 << 10
 _DRAIN_WAIT_S = 2.0
 _LOCK_WAIT_S = 0.05
 _TRIES = 4
@@ -273,7 +272,7 @@ class Journal:
     def _remember(self, entries: tuple[Entry, ...], size: int) -> bool:
         """Keeps what was written until the next look, or looks now: at large entries, and every now and then."""
         self._unseen += entries
-        wait = size <= _LARGE_BYTES and len(self._unseen) < _LOOK_COUNT and time.monotonic() < self._look_at
+        wait = size <= LARGE_BYTES and len(self._unseen) < _LOOK_COUNT and time.monotonic() < self._look_at
         return wait or self._look()
 
     def _look(self) -> bool:

@@ -216,9 +216,7 @@ class CallSpan:
 
     def sayings(self) -> Iterator[Callable[[], Said]]:
         """What a pending span has to say when it is made."""
-        yield self._of_beginning
-        if self._described:
-            yield self._of_request
+        yield self._of_request if self._described else self._of_beginning
         if self._ending is not None:
             yield self._of_answer
 
