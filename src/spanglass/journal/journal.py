@@ -179,17 +179,19 @@ class Journal:
         Raises:
             Exception: what ``put_many`` raises; everything not yet moved is then still there.
         """
+        files = self._files
         try:
-            self._look()
             if put_many is not None and self._life is not None:
                 self.drain(put_many)
                 self._end(put_many)
         finally:
             with self._lock:
-                life = self._life
-                self._begin()
-                if life is not None:
-                    life.release()
+                if files is self._files:  # else it came to its end whole, and an append may have begun it anew
+                    self._look()
+                    life = self._life
+                    self._begin()
+                    if life is not None:
+                        life.release()
 
     def _end(self, put_many: PutMany) -> None:
         files = self._files
@@ -205,6 +207,7 @@ class Journal:
                     files.segment(number).unlink(missing_ok=True)
                 drain.remove()
                 self._life.remove()
+                self._begin()
 
     def _settle(self, files: OwnerFiles, place: Place) -> None:
         """Looks what is left on disk behind the checkpoint: the counts kept while appending are only estimates."""
