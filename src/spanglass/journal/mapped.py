@@ -7,6 +7,9 @@ of the process just as what is written by a call, and every other process reads 
 Invariant: a page is touched only after the file system has given room for it (`posix_fallocate`), so a full disk is an
 error here and no signal; and nothing of ours ever makes such a file shorter. Behind the last frame are zeros. Large
 frames, whose copying would touch many fresh pages, are written by a call.
+
+A fresh page costs a fault, which amid a program that does other things is as dear as a system call, and a tenth of that
+for each one more at a time. So some pages are made ready together, behind each frame that comes near the last of them.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 #: How much of the file is mapped at a time, and the largest frame that is copied there.
 WINDOW_BYTES = 1 << 20
 LARGE_BYTES = 16 << 10
+#: How much behind the last frame is ready for the next, at least, and how much is made ready together.
+_READY_BYTES = 8 << 10
+_AHEAD_BYTES = 32 << 10
 #: A journal with a smaller bound is not to be filled with room for frames to come.
 LEAST_BOUND = 64 * WINDOW_BYTES
 
@@ -35,7 +41,7 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 class MappedSegment(Segment):
     """A segment file of which one window is mapped. Arguments and errors as of `Segment`."""
 
-    __slots__ = ("_base", "_until", "_window")
+    __slots__ = ("_base", "_ready", "_until", "_window")
 
     looks = False
     flags = _FLAGS
@@ -46,6 +52,7 @@ class MappedSegment(Segment):
         if not self._has_window(0):
             path.unlink(missing_ok=True)
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(path))
+        self._touch(0)
 
     def takes_more(self) -> bool:
         """Whether a frame may follow; never amid an interrupted write."""
@@ -67,8 +74,21 @@ class MappedSegment(Segment):
             self.under_way = False
             raise
         self._advance(end)
+        if end + _READY_BYTES > self._ready and not self.full:
+            self._make_ready(end)
         self.under_way = False
         return True
+
+    def _make_ready(self, end: int) -> None:
+        """Sees to it that the frame that comes behind ``end`` finds room, a window and pages."""
+        if end + _READY_BYTES <= self._until or self._has_window(end):
+            self._touch(end)
+
+    def _touch(self, start: int) -> None:
+        """Takes the pages behind ``start`` from the file, where only zeros are yet."""
+        base, self._ready = self._base, min(start + _AHEAD_BYTES, self._until)
+        for at in range(start - base, self._ready - base, mmap.PAGESIZE):
+            self._window[at] = 0
 
     def _has_window(self, start: int) -> bool:
         """Maps the window in which ``start`` lies near the beginning; False where there is no room, or no mapping."""
