@@ -10,7 +10,7 @@ import pytest
 
 from journal.made import journal_in, last_segment, numbers, request
 from spanglass.journal import journal as writing
-from spanglass.journal import mapped, recover
+from spanglass.journal import mapped, recover, segment
 from spanglass.journal.files import data_bytes
 from spanglass.journal.mapped import WINDOW_BYTES, MappedSegment, open_segment
 from spanglass.journal.segment import Segment
@@ -173,7 +173,7 @@ def test_an_interrupt_in_mid_write_harms_no_later_entry(tmp_path: Path, found: l
 class TestRemoved:
     """The file is removed behind our back, between two looks."""
 
-    @pytest.mark.parametrize("by", ["the drain", "closing", "a large entry", "a later append"])
+    @pytest.mark.parametrize("by", ["the drain", "closing", "a large entry", "a later append", "a last entry"])
     def test_what_was_written_since_the_last_look_is_written_again(
         self, tmp_path: Path, found: list[Entry], monkeypatch: pytest.MonkeyPatch, by: str
     ) -> None:
@@ -183,6 +183,8 @@ class TestRemoved:
         journal.append(request(1))  # the first append looks
         shutil.rmtree(directory)
         assert journal.append(request(2))
+        if by == "a last entry":  # of its segment, so the next one goes to another
+            monkeypatch.setattr(segment, "SEGMENT_BYTES", 1)
         assert journal.append(request(3))
         seen: list[Entry] = []
         recover(directory, seen.extend)
@@ -191,6 +193,8 @@ class TestRemoved:
             assert journal.drain(found.extend) == 2
         elif by == "a large entry":
             assert journal.append(request(4, b"x" * 20_000))
+        elif by == "a last entry":
+            assert journal.append(request(4))
         elif by == "a later append":
             monkeypatch.setattr("spanglass.journal.journal.time.monotonic", lambda: 1e12)
             assert journal.append(request(4))

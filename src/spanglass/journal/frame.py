@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import struct
 from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeAlias, cast
 from zlib import crc32
 
@@ -143,6 +144,15 @@ def read(file: BinaryIO, start: int, seed: int) -> Frame | Problem:
         return "damaged"
     end = start + PREFIX_SIZE + len(header) + len(body)
     return Frame(prefix.kind, header, body if prefix.has_body else None, end)
+
+
+def entries_in(raw: bytes, seed: int) -> list[Entry]:
+    """The entries of whole frames that follow each other, as they were written a moment ago."""
+    file, position, entries = BytesIO(raw), 0, []
+    while isinstance(frame := read(file, position, seed), Frame):
+        entries.append(decode(frame))
+        position = frame.end
+    return entries
 
 
 def find(file: BinaryIO, start: int, until: int, seed: int) -> int | None:

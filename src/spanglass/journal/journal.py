@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from spanglass.journal import report
 from spanglass.journal.bound import head_room, without_body
 from spanglass.journal.files import OwnerFiles, Place, make_directory, new_owner, read_place, segment_bytes, write_place
-from spanglass.journal.frame import encode_all, seed_of
+from spanglass.journal.frame import encode_all, entries_in, seed_of
 from spanglass.journal.lock import FileLock
 from spanglass.journal.mapped import LARGE_BYTES, open_segment
 from spanglass.journal.transfer import GENTLE, transfer
@@ -93,8 +93,8 @@ class Journal:
         self._pending = 0
         self._others = 0
         self._retry_at = 0.0
-        #: What was written since somebody looked whether the file is still there.
-        self._unseen: list[Entry] = []
+        #: How often was written since somebody looked whether the file is still there.
+        self._unseen = 0
         self._look_at = 0.0
 
     @property
@@ -262,21 +262,22 @@ class Journal:
                 except OSError as why:
                     if why.errno != errno.EFBIG or not segment.size:
                         raise
+                    self._look()
                     self._leave(segment)  # the process may only write smaller files (ulimit -f): the next has room
                 # Also an append that interrupted this one may have begun another segment, and this be drained already.
                 if len(self._segments) == 1 and self._segments[0] is segment:
                     self._retry_at = 0.0
-                    return segment.looks or self._remember(entries, size)
+                    return segment.looks or self._is_seen(size)
         except OSError:
             self._pending = max(0, self._pending - size)
             raise
         raise OSError(errno.ESTALE, "its files vanish again and again", str(self.directory))
 
-    def _remember(self, entries: tuple[Entry, ...], size: int) -> bool:
-        """Keeps what was written until the next look, or looks now: at large entries, and every now and then."""
-        self._unseen += entries
-        wait = size <= LARGE_BYTES and len(self._unseen) < _LOOK_COUNT and time.monotonic() < self._look_at
-        return wait or self._look()
+    def _is_seen(self, size: int) -> bool:
+        """Leaves looking for what was written to later; looks now at large entries, and every now and then."""
+        self._unseen += 1
+        later = size <= LARGE_BYTES and self._unseen < _LOOK_COUNT and time.monotonic() < self._look_at
+        return later or self._look()
 
     def _look(self) -> bool:
         """Looks whether what was written since the last look can be found, and writes it again where it cannot.
@@ -285,24 +286,29 @@ class Journal:
             False when that failed, which is then counted and said.
         """
         with self._lock:
-            unseen, self._unseen = tuple(self._unseen), []
+            if not self._unseen:
+                return True
+            self._unseen = 0
             self._look_at = time.monotonic() + _LOOK_S
+            lost: list[Entry] = []
             try:
-                if not unseen or all([segment.is_there() for segment in self._segments]):  # noqa: C419 - few
-                    return True
                 for segment in list(self._segments):
-                    self._leave(segment)
-                pieces, size = encode_all(unseen, self._seed)
-                return self._write(unseen, self._seed, pieces, size)
+                    if not segment.is_there():
+                        self._leave(segment)
+                        lost += entries_in(segment.unseen(), self._seed)
+                    segment.saw()
+                pieces, size = encode_all(lost, self._seed)
+                return not lost or self._write(tuple(lost), self._seed, pieces, size)
             except OSError as why:
                 self._retry_at = time.monotonic() + _RETRY_S
-                return self._drop("disk", why, times=len(unseen))
+                return self._drop("disk", why, times=len(lost))
 
     def _leave(self, segment: Segment) -> None:
         with suppress(ValueError):
             self._segments.remove(segment)
 
     def _open(self) -> Segment:
+        self._look()
         if self._life is None or not self._life.has_name():
             self._come_to_life()
         number = next(self._numbers)

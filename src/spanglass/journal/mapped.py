@@ -41,14 +41,14 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 class MappedSegment(Segment):
     """A segment file of which one window is mapped. Arguments and errors as of `Segment`."""
 
-    __slots__ = ("_base", "_ready", "_until", "_window")
+    __slots__ = ("_base", "_ready", "_seen", "_until", "_window")
 
     looks = False
     flags = _FLAGS
 
     def __init__(self, path: Path, number: int) -> None:
         super().__init__(path, number)
-        self._base = self._until = 0
+        self._base = self._until = self._seen = 0
         if not self._has_window(0):
             path.unlink(missing_ok=True)
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(path))
@@ -78,6 +78,14 @@ class MappedSegment(Segment):
             self._make_ready(end)
         self.under_way = False
         return True
+
+    def unseen(self) -> bytes:
+        """See `Segment.unseen`."""
+        return os.pread(self._fd, self.size - self._seen, self._seen)
+
+    def saw(self) -> None:
+        """See `Segment.saw`."""
+        self._seen = self.size
 
     def _make_ready(self, end: int) -> None:
         """Sees to it that the frame that comes behind ``end`` finds room, a window and pages."""

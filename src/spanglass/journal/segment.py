@@ -94,6 +94,13 @@ class Segment:
         """Whether others can find the file: False when it has been removed behind our back."""
         return os.fstat(self._fd).st_nlink > 0
 
+    def unseen(self) -> bytes:
+        """The frames that were written since `saw`, also of a file that has been removed; none where `write` looks."""
+        return b""
+
+    def saw(self) -> None:
+        """What was written so far has been looked for."""
+
     def _advance(self, size: int) -> None:
         self.size = size
         self.full = size >= SEGMENT_BYTES
