@@ -121,3 +121,25 @@ def test_retries_of_one_call_never_mix_with_those_of_another(provider: FakeProvi
     for record in records:
         assert [attempt.status for attempt in record.attempts] == [429, 200]
         assert all(str(record.messages[0].content).encode() in (a.response_body or b"") for a in record.attempts)
+
+
+async def test_a_call_whose_request_could_not_be_written_says_all_the_same_what_it_was(
+    provider: FakeProvider, watch: Watch
+) -> None:
+    watch.install()
+    endpoint = open_endpoint("openai", "async", provider, None)
+    provider.script(*held(endpoint))
+    in_the_way = watch.state_dir / "journal"
+    in_the_way.touch()  # where the journal's directory is to be
+    call = asyncio.create_task(endpoint.api.create(**endpoint.ask()))
+    await asyncio.to_thread(provider.wait_for_requests, 1)
+    in_the_way.unlink()
+    await asyncio.sleep(1.1)  # as long as the journal waits before it tries a disk again
+    provider.release()
+    await call
+    (record,) = await asyncio.to_thread(records_in, watch.state_dir)
+    await endpoint.client.close()
+
+    assert (record.state, record.operation, record.request_model) == ("done", "chat", endpoint.ask()["model"])
+    assert record.attempts[0].response_body
+    assert record.missing == ("attempts[0].request: no entry about it has arrived",)

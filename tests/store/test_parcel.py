@@ -21,8 +21,8 @@ from spanglass.model.entry import (
 )
 from spanglass.model.record import ErrorInfo
 from spanglass.model.step import Step
-from spanglass.store.merge import part_of
 from spanglass.store.parcel import CHUNK_BYTES, pack, read_header, unpack
+from spanglass.store.part import part_of
 from store.entries import SPAN, T0, TRACE, facts, noise, request
 
 if TYPE_CHECKING:

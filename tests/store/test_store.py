@@ -24,6 +24,7 @@ from spanglass.model.record import Attempt, ErrorInfo, Record, Usage
 from spanglass.model.step import FORMAT, Step
 from spanglass.store import Pruned, PruneRule, Query, StoreStats, Verification, open_store
 from store.entries import (
+    ANSWER,
     REQUEST_HEADERS,
     SPAN,
     T0,
@@ -110,7 +111,7 @@ def test_order_and_repetition_of_entries_change_nothing(url: str, data: st.DataO
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(order=st.permutations(range(6)))
+@given(order=st.permutations(range(8)))
 def test_of_versions_that_differ_the_same_one_is_kept_in_any_order(url: str, order: list[int]) -> None:
     versions: list[Entry] = [
         request(None),
@@ -119,10 +120,12 @@ def test_of_versions_that_differ_the_same_one_is_kept_in_any_order(url: str, ord
         outcome(state="killed", ended_at=T0 + 1),
         outcome(state="error", ended_at=T0 + 3),
         outcome(state="cancelled", ended_at=T0 + 2),
+        attempt(),
+        replace(attempt(), call_ended_at=T0 + 4),
     ]
     record = _record_of(url, [[versions[index]] for index in order])
     assert record == _record_of(url, [versions])
-    assert (record.state, record.attempts[0].request_body is not None) == ("cancelled", True)
+    assert (record.state, record.ended_at, record.attempts[0].request_body is not None) == ("cancelled", T0 + 2, True)
 
 
 def _record_of(url: str, batches: Sequence[Sequence[Entry]]) -> Record:
@@ -295,6 +298,30 @@ def test_an_attempt_may_be_known_by_its_answer_alone(store: Store) -> None:
     assert record.attempts == (
         Attempt(1, "", "", T0 + 1000, 200, response_body=b"late", ended_at=T0 + 1000, complete=True),
     )
+
+
+def test_an_answer_may_say_that_the_call_has_ended_well(store: Store) -> None:
+    entries: list[Entry] = [
+        request(),
+        attempt(status=429),
+        request(number=2),
+        replace(attempt(number=2), call_ended_at=T0 + 3000),
+    ]
+    store.put_many(entries)
+    record = _get(store)
+    assert (record.state, record.ended_at, record.complete) == ("done", T0 + 3000, True)
+    assert (record.response_id, record.finish_reasons) == (ANSWER.response_id, tuple(ANSWER.finish_reasons))
+    put_apart = _record_of("memory", [[entry] for entry in entries[::-1]])
+    assert put_apart == record
+    store.put_many([ExitEntry("journal-1")])
+    assert _get(store) == record
+
+
+def test_a_call_whose_request_was_lost_has_ended_all_the_same(store: Store) -> None:
+    store.put_many([replace(attempt(), call_ended_at=T0 + 3000)])
+    record = _get(store)
+    assert (record.state, record.ended_at, record.response_id) == ("done", T0 + 3000, ANSWER.response_id)
+    assert record.missing == ("attempts[0].request: no entry about it has arrived",)
 
 
 @pytest.mark.parametrize(

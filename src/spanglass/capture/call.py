@@ -12,6 +12,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from msgspec.structs import force_setattr
+
 from spanglass.capture.attempt import Attempt
 from spanglass.capture.surroundings import call_begun, taken_over, upstream_entries
 from spanglass.export.recorder import Masked
@@ -73,6 +75,7 @@ class Call:
         self._redactions = 0
         self._missing: list[str] = []
         self._held: AttemptEntry | None = None
+        self._is_told = False  # an entry with its facts is written
         self._size = 0
         #: Its wire format.
         self.format = route.format
@@ -124,9 +127,10 @@ class Call:
         masked = masked or _NOTHING
         entry = self._request(number, outgoing, masked)
         if number > 1 or self._place is None:
-            self._record(entry)
+            written = self._record(entry)
         else:
-            self._record(entry, *upstream_entries(self._session, self._place, self.span))
+            written = self._record(entry, *upstream_entries(self._session, self._place, self.span))
+        self._is_told = self._is_told or written
         if number == 1:
             body = masked.body or b""
             self._size = len(body)
@@ -141,14 +145,13 @@ class Call:
         masked = self._session.recorder.mask(body, "application/json", "request_body", number)
         self._record(self._request(number, outgoing, masked))
 
-    def _record(self, *entries: Entry) -> None:
-        """Writes ahead what was held back, and then ``entries``, in one piece."""
+    def _record(self, *entries: Entry) -> bool:
+        """Writes ahead what was held back, and then ``entries``, in one piece; says whether all of it is written."""
         held = self._held
         if held is None:
-            self._session.recorder.append(*entries)
-        else:
-            self._held = None
-            self._session.recorder.append(held, *entries)
+            return self._session.recorder.append(*entries)
+        self._held = None
+        return self._session.recorder.append(held, *entries)
 
     def _request(self, number: int, outgoing: Outgoing, masked: Masked) -> RequestEntry:
         recorder, span = self._session.recorder, self.span
@@ -219,7 +222,11 @@ class Call:
             state = "error" if state in (None, "done") else state
         state = state or "done"
         try:
-            self._record(self._outcome(state, info, ended_at))
+            if state == "done" and self._held is not None and self._is_told:
+                force_setattr(self._held, "call_ended_at", ended_at)  # nobody else has seen it yet
+                self._record()
+            else:
+                self._record(self._outcome(state, info, ended_at))
         except Exception as fault:  # noqa: BLE001 - the boundary
             _RECORD.took(fault)
         try:

@@ -100,11 +100,12 @@ class Recorder:
             return ErrorInfo(name, self._redactor.text(str(error))[0])
         return ErrorInfo(name, "[its text was dropped, because masking it failed]")
 
-    def append(self, *entries: Entry) -> None:
-        """Writes ahead, several entries in one piece; the drain takes them to the store."""
-        self._journal.append(*entries)
+    def append(self, *entries: Entry) -> bool:
+        """Writes ahead, several entries in one piece; the drain takes them to the store. Says as `Journal.append`."""
+        written = self._journal.append(*entries)
         if not self._drain.awake:
             self._drain.start_soon()
+        return written
 
 
 def _named(what: str, attempt: int) -> str:

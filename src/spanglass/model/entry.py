@@ -77,6 +77,9 @@ class AttemptEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``answer`` is read from the body by whoever takes the entry out of the journal (`spanglass.wire.facts`), because
     reading it would be a good part of what capturing a call costs; None until then.
+
+    ``call_ended_at`` is for what nearly every call does: it ended well with this answer, and then. There is no
+    `OutcomeEntry` beside it.
     """
 
     kind: ClassVar[str] = "attempt"
@@ -93,6 +96,7 @@ class AttemptEntry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     missing: list[str] = []
     format: str = "opaque"
     answer: AnswerFacts | None = None
+    call_ended_at: int | None = None
     body: bytes | None = None
 
 

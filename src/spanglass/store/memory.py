@@ -16,7 +16,7 @@ from spanglass.model.record import Summary
 from spanglass.store import chain, merge, piece
 from spanglass.store.base import ERROR_STATES, Damage, Pruned, PruneRule, Query, StoreStats, Verification
 from spanglass.store.chain import Literal, Piece
-from spanglass.store.merge import Key, Part, Ref
+from spanglass.store.part import Key, Part, Ref, better, describe, gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,7 +92,7 @@ class MemoryStore:
     def put_many(self, entries: Sequence[Entry]) -> None:
         """Merges entries into the records of their spans."""
         self._writable()
-        batch = merge.gather(entries)
+        batch = gather(entries)
         frames = {at: _frame(at[1], body) for at, body in batch.bodies.items()}
         shelf = self._shelf
         with shelf.lock:
@@ -108,7 +108,7 @@ class MemoryStore:
         call = self._shelf.calls.get(ref) or _Call(Summary(*ref))
         stale = False
         for key, part in parts.items():
-            if key in call.parts and merge.better(call.parts[key], part) is call.parts[key]:
+            if key in call.parts and better(call.parts[key], part) is call.parts[key]:
                 continue
             call.parts[key] = part
             stale |= call.bodies.pop(key, None) is not None
@@ -269,7 +269,7 @@ class MemoryStore:
             nodes, pieces = self._reached(shelf.calls.values())
             bodies = [(ref, call, key) for ref, call in shelf.calls.items() for key in call.bodies]
             damaged = [
-                Damage("/".join(ref), merge.describe(key)) for ref, call, key in bodies if self._load(call, key) is None
+                Damage("/".join(ref), describe(key)) for ref, call, key in bodies if self._load(call, key) is None
             ]
             result = Verification(
                 calls=len(shelf.calls),

@@ -1,8 +1,7 @@
 """How entries make a record: pure functions, so that every store merges alike.
 
-Each entry is a version of one *part* of its span: attempt 2's request, the outcome, step 5. Of two versions of a part
-the better one is kept, by a total order; the record is a function of the parts. So the merge is associative,
-commutative and idempotent, and a store needs to keep nothing but the parts.
+Of two versions of one part of a span the better one is kept, by a total order (`spanglass.store.part`); the record is a
+function of the parts. So the merge is associative, commutative and idempotent, and a store needs to keep nothing else.
 
 Invariant: any order and any repetition of a span's entries, in any number of batches, gives the same record.
 """
@@ -10,163 +9,50 @@ Invariant: any order and any repetition of a span's entries, in any number of ba
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from dataclasses import replace as replace_fields
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
-from msgspec.structs import replace
 
 from spanglass.model.entry import (
-    ENTRY_TYPES,
     AttemptEntry,
     CallFacts,
     EnvelopeEntry,
-    ExitEntry,
     OutcomeEntry,
     RequestEntry,
     StepEntry,
     UpstreamEntry,
 )
 from spanglass.model.record import Attempt, Record, Summary
-from spanglass.store import piece
+from spanglass.store.part import ENVELOPE, OUTCOME, UPSTREAM, Key, describe, rank_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from spanglass.model.entry import AnswerFacts, Entry
+    from spanglass.model.entry import AnswerFacts
+    from spanglass.model.record import ErrorInfo, State
     from spanglass.model.step import Step
-
-SpanEntry: TypeAlias = "RequestEntry | AttemptEntry | OutcomeEntry | EnvelopeEntry | UpstreamEntry | StepEntry"
-
-
-class Key(NamedTuple):
-    """Which part of a span: the entry's kind, and the attempt's number or the step's index."""
-
-    kind: str
-    number: int = 0
+    from spanglass.store.part import Load, Parts
 
 
-class Part(NamedTuple):
-    """What one entry says: the entry without its body, the same as JSON to be kept, and the body's digest and size."""
-
-    entry: SpanEntry
-    meta: bytes
-    digest: bytes | None = None
-    size: int = 0
+class _End(NamedTuple):
+    state: State
+    ended_at: int
+    error: ErrorInfo | None
 
 
-class Ref(NamedTuple):
-    """The span that a part belongs to."""
-
-    trace_id: str
-    span_id: str
-
-
-Parts: TypeAlias = "Mapping[Key, Part]"
-#: Gives a part's body, or None when it does not come out as it was put in.
-Load: TypeAlias = "Callable[[Key], bytes | None]"
-
-OUTCOME = Key("outcome")
-ENVELOPE = Key("envelope")
-UPSTREAM = Key("upstream")
-
-_PRECEDENCE = {"started": 0, "killed": 1}
-_FINAL = 2
-_BY_HAND = "manual"
 _SUMMARY_FIELDS = tuple(item.name for item in fields(Summary))
 _UNSAID = (None, "", "opaque")
-
-
-def part_of(entry: Entry) -> tuple[Key, Part, bytes | None]:
-    """An entry of a span as a part, and its body. A step's data is its body, so that it is packed and found as such."""
-    if isinstance(entry, ExitEntry):
-        message = "an exit belongs to no span"
-        raise TypeError(message)
-    number = entry.number if isinstance(entry, (RequestEntry, AttemptEntry, EnvelopeEntry)) else 0
-    if isinstance(entry, StepEntry):
-        number = entry.index
-        if entry.body is None and entry.step.data:
-            entry = replace(entry, body=_encode_data(entry.step.data), step=replace_fields(entry.step, data={}))
-    body = None if isinstance(entry, OutcomeEntry) else entry.body
-    bare = entry if isinstance(entry, OutcomeEntry) or body is None else replace(entry, body=None)
-    key = Key(entry.kind, number)
-    try:
-        meta = msgspec.json.encode(bare)
-    except UnicodeEncodeError:  # a lone surrogate, as Python makes them of file names and arguments
-        meta = json.dumps(msgspec.to_builtins(bare), ensure_ascii=False).encode("utf-8", "replace")
-        bare = read_part(entry.kind, meta, None, 0).entry
-    if body is None:
-        return key, Part(bare, meta), None
-    return key, Part(bare, meta, piece.digest(body), len(body)), body
-
-
-def read_part(kind: str, meta: bytes, digest: bytes | None, size: int) -> Part:
-    """The part that was kept.
-
-    Raises:
-        ValueError: the bytes are damaged.
-    """
-    try:
-        entry = cast("SpanEntry", msgspec.json.decode(meta, type=ENTRY_TYPES[kind]))
-    except (msgspec.MsgspecError, KeyError) as why:
-        message = f"a {kind} entry is damaged"
-        raise ValueError(message) from why
-    return Part(entry, meta, digest, size)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Entries by span: the best version of each part, and its body if it has one. Also the owners that are gone."""
-
-    parts: dict[Ref, dict[Key, Part]] = field(default_factory=dict)
-    bodies: dict[tuple[Ref, Key], bytes] = field(default_factory=dict)
-    exits: set[str] = field(default_factory=set)
-
-
-def gather(entries: Sequence[Entry]) -> Batch:
-    """The entries as a batch."""
-    batch = Batch()
-    for entry in entries:
-        if isinstance(entry, ExitEntry):
-            batch.exits.add(entry.owner)
-            continue
-        ref = Ref(entry.trace_id, entry.span_id)
-        key, part, body = part_of(entry)
-        parts = batch.parts.setdefault(ref, {})
-        if key in parts and better(parts[key], part) is parts[key]:
-            continue
-        parts[key] = part
-        batch.bodies.pop((ref, key), None)
-        if body is not None:
-            batch.bodies[ref, key] = body
-    return batch
-
-
-def better(one: Part, other: Part) -> Part:
-    """Of two versions of one part the one to keep: that which knows more, or else the earlier outcome."""
-    return one if one[1:] == other[1:] or _rank(one) >= _rank(other) else other
-
-
-def _rank(part: Part) -> tuple[Any, ...]:
-    """A total order: only equal parts rank equal, so the better of many does not depend on the order of asking."""
-    entry = part.entry
-    knows: tuple[Any, ...] = ()
-    if isinstance(entry, OutcomeEntry):
-        knows = (_PRECEDENCE.get(entry.state, _FINAL), -entry.ended_at)
-    elif isinstance(entry, AttemptEntry):
-        knows = (entry.complete, entry.ended_at, entry.answer is not None)
-    elif isinstance(entry, StepEntry):
-        knows = (entry.step.duration_ns is not None,)
-    # What went over a wire says more than what the program, before it did, logged by hand.
-    by_wire = not isinstance(entry, RequestEntry) or entry.call.format != _BY_HAND
-    return (by_wire, part.digest is not None, *knows, part.size, part.meta, part.digest or b"")
 
 
 def summarize(trace_id: str, span_id: str, parts: Parts, load: Load, *, owner_gone: bool) -> Summary:
     """The line about a span. ``owner_gone``: the process behind `owner_of` its parts is known to be gone."""
     facts = _facts(parts)
-    head = _told_head(facts, parts, owner_gone=owner_gone) if facts else _envelope_head(parts, load)
+    head = _told_head(facts, parts) if facts else _envelope_head(parts, load)
+    head.update(_end_head(parts))
+    if facts and head.get("state", "started") == "started":
+        head["state"] = "killed" if owner_gone else "started"
     numbers = {key.number for key in parts if key.kind in ("request", "attempt")}
     return Summary(
         trace_id=trace_id,
@@ -205,27 +91,39 @@ def _first_said(told: list[CallFacts], name: str) -> Any:
     return next((value for value in values if value not in _UNSAID), values[0])
 
 
-def _told_head(facts: CallFacts, parts: Parts, *, owner_gone: bool) -> dict[str, Any]:
+def _told_head(facts: CallFacts, parts: Parts) -> dict[str, Any]:
     """A call that we saw. An envelope adds only what it alone knows."""
     head: dict[str, Any] = {name: getattr(facts, name) for name in CallFacts.__struct_fields__ if name != "owner"}
     envelope = parts[ENVELOPE].entry if ENVELOPE in parts else None
     if isinstance(envelope, EnvelopeEntry):
         for name in ("name", "service", "parent_span_id"):
             head[name] = head[name] or getattr(envelope, name)
-    outcome = parts[OUTCOME].entry if OUTCOME in parts else None
-    if isinstance(outcome, OutcomeEntry):
-        for name in ("state", "ended_at", "error"):
-            head[name] = getattr(outcome, name)
-        if outcome.state == "started":  # an operation says that it has begun; there is no end yet
-            del head["ended_at"]
-        answer = _last_answer(parts)
-        if answer is not None:
-            for name in ("response_model", "response_id", "usage"):
-                head[name] = getattr(answer, name)
-            head["finish_reasons"] = tuple(answer.finish_reasons)
-    if head.get("state", "started") == "started":
-        head["state"] = "killed" if owner_gone else "started"
     return head
+
+
+def _end_head(parts: Parts) -> dict[str, Any]:
+    """How the call ended, and what its answer says of itself; nothing while it has not ended."""
+    end = _end(parts)
+    if end is None:
+        return {}
+    head: dict[str, Any] = {"state": end.state, "error": end.error}
+    if end.state != "started":  # an operation says that it has begun; there is no end yet
+        head["ended_at"] = end.ended_at
+    answer = _last_answer(parts)
+    if answer is not None:
+        for name in ("response_model", "response_id", "usage"):
+            head[name] = getattr(answer, name)
+        head["finish_reasons"] = tuple(answer.finish_reasons)
+    return head
+
+
+def _end(parts: Parts) -> _End | None:
+    """How the call ended: as its outcome says, or well and with the answer that says so."""
+    outcome = parts[OUTCOME].entry if OUTCOME in parts else None
+    ends = [_End(outcome.state, outcome.ended_at, outcome.error)] if isinstance(outcome, OutcomeEntry) else []
+    answers = (part.entry for key, part in parts.items() if key.kind == "attempt")
+    ends += [_End("done", at, None) for at in (cast("AttemptEntry", entry).call_ended_at for entry in answers) if at]
+    return max(ends, key=lambda end: rank_outcome(end.state, end.ended_at), default=None)
 
 
 def _last_answer(parts: Parts) -> AnswerFacts | None:
@@ -295,7 +193,9 @@ def _missing(parts: Parts) -> Iterator[str]:
             yield from envelope.missing
     for kinds in (("request", "attempt"), ("outcome",), ("upstream",)):
         ordered = sorted((key.number, key.kind != "request", key) for key in parts if key.kind in kinds)
-        for _, _, key in ordered:
+        for number, answers, key in ordered:
+            if answers and key.kind == "attempt" and Key("request", number) not in parts:
+                yield f"attempts[{number - 1}].request: no entry about it has arrived"
             yield from cast("RequestEntry | AttemptEntry | OutcomeEntry | UpstreamEntry", parts[key].entry).missing
 
 
@@ -325,13 +225,6 @@ def make_record(summary: Summary, parts: Parts, load: Load, lost: Iterable[Key] 
 
 def _damaged(what: str) -> str:
     return f"the {what} is damaged in the store; 'spanglass verify' tells more"
-
-
-def describe(key: Key) -> str:
-    """A part's body in words, such as ``request body of attempt 2``."""
-    if key.kind in ("request", "attempt"):
-        return f"{'request' if key.kind == 'request' else 'response'} body of attempt {key.number}"
-    return {"step": f"data of step {key.number}", "upstream": "upstream context"}.get(key.kind, f"{key.kind}'s body")
 
 
 def _attempt(number: int, parts: Parts, body: Load) -> Attempt:
@@ -386,10 +279,3 @@ def _json(body: bytes | None) -> Any:
         return json.loads(body)  # takes NaN and the like, which Python writes
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
-
-
-def _encode_data(data: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(data)
-    except UnicodeEncodeError:
-        return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")

@@ -21,7 +21,7 @@ import msgspec
 import zstandard
 
 from spanglass.model.entry import ENTRY_TYPES, ExitEntry
-from spanglass.store import merge
+from spanglass.store.part import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +137,7 @@ def _split(entry: Entry) -> tuple[bytes, bytes]:
     """An entry as a store would keep it: its fields as JSON, and its body after a mark that tells none from empty."""
     if isinstance(entry, ExitEntry):
         return msgspec.json.encode(entry), b""
-    _, part, body = merge.part_of(entry)
+    _, part, body = part_of(entry)
     return part.meta, b"" if body is None else b"\x01" + body
 
 

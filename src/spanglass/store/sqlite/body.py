@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from spanglass.store.chain import Link, Segment
-    from spanglass.store.merge import Key
+    from spanglass.store.part import Key
 
 # Ids grow from parent to child: the comparison ends a walk that damaged rows would make endless.
 _WALK = """

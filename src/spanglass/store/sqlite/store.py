@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanglass.store import merge, piece
 from spanglass.store.base import StoreStats
-from spanglass.store.merge import Key, Ref
+from spanglass.store.part import Key, Ref, better, gather, read_part
 from spanglass.store.sqlite import call as rows
 from spanglass.store.sqlite import retention, search, verification
 from spanglass.store.sqlite.body import Bodies, hash_body
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spanglass.model.entry import Entry
     from spanglass.model.record import Record, Summary
     from spanglass.store.base import Progress, Pruned, PruneRule, Query, Verification
-    from spanglass.store.merge import Load, Part, Parts
+    from spanglass.store.part import Load, Part, Parts
     from spanglass.store.sqlite.body import Hashed
 
 
@@ -44,7 +44,7 @@ class SqliteStore:
 
     def put_many(self, entries: Sequence[Entry]) -> None:
         """Merges entries into the records of their spans: one transaction, idempotent, in any order."""
-        batch = merge.gather(entries)
+        batch = gather(entries)
         hashed = {at: hash_body(at[1], body) for at, body in batch.bodies.items()}
         with self._file.reading() as connection:
             packed = Bodies(connection).pack_new(hashed.values())
@@ -126,7 +126,7 @@ class _Span:
             key = Key(kind, number)
             self._rows[key] = row
             try:
-                self.parts[key] = merge.read_part(kind, piece.unpack(meta), digest, size)
+                self.parts[key] = read_part(kind, piece.unpack(meta), digest, size)
             except ValueError:  # to a batch it is as good as absent: what comes next takes its place
                 self.lost.append(key)
 
@@ -161,7 +161,7 @@ class _Span:
 
     def _improves(self, key: Key, part: Part) -> bool:
         kept = self.parts.get(key)
-        return kept is None or merge.better(kept, part) is not kept
+        return kept is None or better(kept, part) is not kept
 
     def _summarize(self, load: Load) -> None:
         owner = merge.owner_of(self.parts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spanglass.store import piece
 from spanglass.store.base import Damage, Verification
 from spanglass.store.chain import ROOT, node_hash
-from spanglass.store.merge import Key, describe, read_part
+from spanglass.store.part import Key, describe, read_part
 from spanglass.store.sqlite.body import Bodies
 
 if TYPE_CHECKING:
