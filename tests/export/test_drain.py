@@ -389,3 +389,4 @@ def test_it_waits_for_a_lull_unless_there_is_much_or_it_has_waited_for_long() ->
     assert lull.is_here(9 << 20)
     assert [lull.is_here(pending) for pending in range(1, 11)] == [False] * 9 + [True]
     assert not lull.is_here(1)
+    assert [lull.is_here(pending) for pending in (30, 20, 20)] == [False, False, True]

@@ -19,9 +19,9 @@ class Lull:
 
     def is_here(self, pending: int) -> bool:
         """Whether ``pending`` bytes of the journal are to be moved now."""
-        grew, self._seen = pending > self._seen, pending
+        same, self._seen = pending == self._seen, pending  # fewer are new ones: somebody has moved the others
         self._looks += 1
-        if grew and pending < MUCH_BYTES and self._looks < LOOKS:
+        if not same and pending < MUCH_BYTES and self._looks < LOOKS:
             return False
         self._seen = self._looks = 0
         return True
