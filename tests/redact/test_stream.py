@@ -111,6 +111,17 @@ def test_choices_that_are_streamed_side_by_side_are_read_apart() -> None:
     assert (masked, count) == (_sse(first + [event(index, "") for _ in _pieces(KEY, 4)[1:] for index in (0, 1)]), 2)
 
 
+@pytest.mark.parametrize("gap", [":", ": ", " :", " : ", ":  ", ":\t", "\t:", ": \t", ":\r"])
+def test_white_space_between_a_name_and_its_value_hides_nothing(gap: str) -> None:
+    def line(index: int, text: str) -> bytes:
+        return json.dumps({"index": index, "content": text}, separators=(",", gap)).encode() + b"\n"
+
+    spelled = b"".join(line(index, piece) for piece in _pieces(KEY, 4) for index in (0, 1))
+    masked, count = REDACTOR.body(spelled, "application/x-ndjson")
+    assert count == 2
+    assert masked.startswith(line(0, REDACTED) + line(1, REDACTED) + line(0, "") + line(1, ""))
+
+
 def test_a_pattern_of_the_user_is_found_over_events() -> None:
     redactor = Redactor(patterns=[r"ACME-\d+"])
     masked, count = redactor.body(

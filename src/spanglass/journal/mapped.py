@@ -52,7 +52,7 @@ class MappedSegment(Segment):
         if not self._has_window(0):
             path.unlink(missing_ok=True)
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(path))
-        self._touch(0)
+        self._touch(0, _AHEAD_BYTES)
 
     def takes_more(self) -> bool:
         """Whether a frame may follow; never amid an interrupted write."""
@@ -75,7 +75,7 @@ class MappedSegment(Segment):
             raise
         self._advance(end)
         if end + _READY_BYTES > self._ready and not self.full:
-            self._make_ready(end)
+            self._make_ready(end, _AHEAD_BYTES if size <= LARGE_BYTES else _READY_BYTES)
         self.under_way = False
         return True
 
@@ -87,14 +87,14 @@ class MappedSegment(Segment):
         """See `Segment.saw`."""
         self._seen = self.size
 
-    def _make_ready(self, end: int) -> None:
+    def _make_ready(self, end: int, size: int) -> None:
         """Sees to it that the frame that comes behind ``end`` finds room, a window and pages."""
         if end + _READY_BYTES <= self._until or self._has_window(end):
-            self._touch(end)
+            self._touch(end, size)
 
-    def _touch(self, start: int) -> None:
+    def _touch(self, start: int, size: int) -> None:
         """Takes the pages behind ``start`` from the file, where only zeros are yet."""
-        base, self._ready = self._base, min(start + _AHEAD_BYTES, self._until)
+        base, self._ready = self._base, min(start + size, self._until)
         for at in range(start - base, self._ready - base, mmap.PAGESIZE):
             self._window[at] = 0
 

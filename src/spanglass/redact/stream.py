@@ -34,6 +34,10 @@ _ENVELOPE = frozenset(
     "annotations stop_sequence".split()
 )
 
+#: Between a name and its value: one space at most, as nearly everybody writes it; or some white space that few write,
+#: which is not looked into. A matcher finds literals in half the time that it takes for ``\s*:\s*``.
+_GAP = r"(?:: ?{}|\s|:[\t-\r]|: \s)"
+
 _SAMPLES = 16
 _NAMED_STRING = re.compile(rb'"([^"\\]{1,60})"\s*:\s*"')
 _INDEX = re.compile(rb'ndex"\s*:\s*(\d+)')
@@ -49,8 +53,8 @@ class StreamFinder:
 
     def __init__(self, find: Callable[[Text], Iterable[Span]], cache_dir: Path | None) -> None:
         self._find = find
-        anchors = [Anchor(f'"{name}"\\s*:\\s*"', once=True) for name in _NAMES]
-        self._engine = make_engine([*anchors, Anchor(r'[iI]ndex"\s*:\s*[1-9]', once=True)], cache_dir)
+        anchors = [Anchor(f'"{name}"' + _GAP.format('"'), once=True) for name in _NAMES]
+        self._engine = make_engine([*anchors, Anchor('ndex"' + _GAP.format("[1-9]"), once=True)], cache_dir)
 
     def spans(self, data: bytes) -> Iterator[Span]:
         """What to mask in a stream of JSON events, one or more lines each."""
