@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import spanglass
 from spanglass.cli import build_parser
 from spanglass.cli.exits import MEANINGS
-from spanglass.settings import OPTIONS
+from spanglass.settings.option import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from spanglass.errors import ConfigurationError
-from spanglass.settings import OPTIONS, CaptureUrl, GiB, MiB, Retention, Settings
+from spanglass.settings import CaptureUrl, GiB, MiB, Retention, Settings
+from spanglass.settings.option import OPTIONS
 
 HOME = {"HOME": "/home/ada"}
 

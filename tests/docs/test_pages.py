@@ -19,7 +19,7 @@ from docs.pages import ROOT, all_pages, anchors, blocks, first_cells, links, loa
 from fake_provider import FakeProvider
 from spanglass.model.message import ChatMessage
 from spanglass.model.record import Attempt, Record, Usage
-from spanglass.settings import OPTIONS, OTHERS, PREFIX
+from spanglass.settings.option import OPTIONS, OTHERS, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

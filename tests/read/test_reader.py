@@ -227,7 +227,7 @@ def test_arguments_of_open_reader_win_over_the_settings(settings: Settings, tmp_
 @pytest.fixture
 def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The functions of the room, in a process in which nothing was installed yet."""
-    monkeypatch.setattr("spanglass.settings._in_force", None)
+    monkeypatch.setattr("spanglass.settings.settings._in_force", None)
     yield
     read.close()
 

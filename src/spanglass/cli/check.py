@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from spanglass import guard
-from spanglass.settings import OPTIONS, Retention, Settings
+from spanglass.settings import Retention, Settings
+from spanglass.settings.option import OPTIONS
 from spanglass.store import without_userinfo
 
 if TYPE_CHECKING:

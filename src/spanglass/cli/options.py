@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from spanglass.settings import OPTIONS, Settings
+from spanglass.settings import Settings
+from spanglass.settings.option import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
