@@ -54,7 +54,20 @@ class Call:
         request: its masked body, as far as there is one.
         context: OpenTelemetry's, in which it begins.
         scoped: a client says when it returns or fails.
+
+    Attributes:
+        format: its wire format.
+        span: its span.
     """
+
+    _attempt_count = 0
+    _redactions = 0
+    #: How many bytes the request's body has.
+    _size = 0
+    #: The answer that waits to be written with what comes next.
+    _held: AttemptEntry | None = None
+    #: An entry with the call's facts is written.
+    _is_told = False
 
     def __init__(
         self,
@@ -71,17 +84,10 @@ class Call:
         self._process = _process
         self._scoped = scoped
         self._attempts: list[Attempt] = []
-        self._attempt_count = 0
-        self._redactions = 0
         self._missing: list[str] = []
-        self._held: AttemptEntry | None = None
-        self._is_told = False  # an entry with its facts is written
-        self._size = 0
-        #: Its wire format.
         self.format = route.format
         self._place = place = current_place(context)
         begun = _begun(route, server, request, place)
-        #: Its span.
         self.span = span = self._begin_span(begun, started_at, context)
         self._facts = CallFacts(
             name=span.name,
@@ -283,17 +289,12 @@ class Call:
             complete = incoming.complete
             missing += incoming.missing
             if incoming.body is not None:
-                masked = recorder.mask(incoming.body, attempt.content_type, "response_body", attempt.number)
-                attempt.masked_body = masked.body
-                attempt.has_answer = attempt.has_answer or masked.body is not None
-                missing += masked.missing
-                redactions += masked.redactions
+                redactions += self._mask_answer(attempt, incoming.body, missing)
                 if not complete and error is None and attempt.is_at_end():
                     # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
                     complete, state = True, None
                 if not complete:
-                    size = f"{len(incoming.body):,} bytes"
-                    missing.append(f"{attempt.path}.response_body: {_cut(error, state)} after {size}")
+                    missing.append(f"{attempt.path}.response_body: {_cut(incoming.body, error, state)}")
         self._redactions += redactions
         self._missing += missing
         self._held = AttemptEntry(
@@ -315,6 +316,14 @@ class Call:
             self._record()  # what follows may take long: the SDK waits, and tries again
         self.show_attempt(attempt, error)
         return state
+
+    def _mask_answer(self, attempt: Attempt, body: bytes, missing: list[str]) -> int:
+        """Gives the attempt its answer as it may be kept; adds to what is missing, and says how much was masked."""
+        masked = self._session.recorder.mask(body, attempt.content_type, "response_body", attempt.number)
+        attempt.masked_body = masked.body
+        attempt.has_answer = attempt.has_answer or masked.body is not None
+        missing += masked.missing
+        return masked.redactions
 
     def show_attempt(self, attempt: Attempt, error: BaseException | None = None) -> None:
         """Puts the attempt's event on the span, once."""
@@ -360,11 +369,12 @@ def _begun(route: Route, server: Server, request: bytes | None, place: Place | N
     )
 
 
-def _cut(error: BaseException | None, state: State | None) -> str:
-    """In words, why an answer is not whole."""
+def _cut(body: bytes, error: BaseException | None, state: State | None) -> str:
+    """In words, why an answer is not whole, and where it ends."""
+    why = "dropped by the caller" if state == "abandoned" else "closed by the caller"
     if error is not None:
-        return f"broke with {type(error).__qualname__}"
-    return "dropped by the caller" if state == "abandoned" else "closed by the caller"
+        why = f"broke with {type(error).__qualname__}"
+    return f"{why} after {len(body):,} bytes"
 
 
 def _state_of(error: BaseException) -> State:

@@ -67,10 +67,8 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
 
     # anthropic 2 traces itself in `request` and works in `_request`: in there its span can be adopted whatever happens.
     method = "_request" if hasattr(module.SyncAPIClient, "_request") else "request"
-    return [
-        (module, name, wrapt.wrap_function_wrapper(module, name, wrapper))
-        for name, wrapper in ((f"SyncAPIClient.{method}", request), (f"AsyncAPIClient.{method}", async_request))
-    ]
+    wrappers = {f"SyncAPIClient.{method}": request, f"AsyncAPIClient.{method}": async_request}
+    return [(module, name, wrapt.wrap_function_wrapper(module, name, wrapper)) for name, wrapper in wrappers.items()]
 
 
 def _open(package: str, client: Any, args: Any, kwargs: Any) -> Scope | None:
