@@ -40,8 +40,8 @@ CALLS: list[tuple[str, Sdk, Mode]] = [
 ]
 #: They stand in the program's own path: all that they do of ours, they do inside a boundary.
 BOUNDARIES = {
-    "clients.stainless._fail",
-    "clients.stainless._return",
+    "clients.around._fail",
+    "clients.around._return",
     "taps.httpx._answer",
     "taps.httpx._fail",
     "taps.httpx_stream.__init__ (_SyncChunks)",
