@@ -255,6 +255,22 @@ class TestReentry:
         assert set(range(3_000)) <= set(taken)
         assert set(numbers(found)) == set(taken)
 
+    def test_between_two_segments(self, directory: Path, found: list[Entry]) -> None:
+        """An append that was interrupted just when it had opened its segment has left two of them."""
+        journal = journal_in(directory)
+        journal.append(request(1))
+        (older,) = journal._segments
+        older.full = True
+        journal.append(request(2))
+        older.full = False
+        journal._segments.append(older)
+        for number in range(3, 6):
+            assert journal.append(request(number))
+        assert journal.dropped == {}
+        assert older not in journal._segments
+        journal.close(found.extend)
+        assert numbers(found) == [1, 2, 3, 4, 5]
+
     @pytest.mark.segments("by calls")
     @pytest.mark.parametrize("drains", [False, True])
     def test_between_the_two_halves_of_a_short_write(

@@ -4,6 +4,7 @@ import errno
 import mmap
 import os
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,6 +140,21 @@ class _Interrupting:
         self.inner[key] = value
 
 
+class _InterruptedAmidReadiness:
+    """A window whose pages something else is written to while they are made ready."""
+
+    def __init__(self, inner: Any, what: Callable[[], object]) -> None:
+        self.inner = inner
+        self.what = what
+
+    def __setitem__(self, key: slice, value: bytes) -> None:
+        self.inner[key] = value
+
+    def madvise(self, *how: int) -> None:
+        self.what()
+        self.inner.madvise(*how)
+
+
 def open_one(journal: Any) -> Any:
     (segment,) = journal._segments
     return segment
@@ -152,6 +168,37 @@ def test_an_append_that_comes_into_another_goes_elsewhere(tmp_path: Path, found:
     assert journal.append(request(2))
     journal.close(found.extend)
     assert set(numbers(found)) == {1, 2, 3}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are made ready by Linux only")
+def test_an_append_that_comes_in_while_pages_are_made_ready_goes_behind(tmp_path: Path, found: list[Entry]) -> None:
+    journal = journal_in(tmp_path)
+    journal.append(request(1))
+    segment = open_one(journal)
+    segment._ready = 0
+    segment._window = _InterruptedAmidReadiness(segment._window, lambda: journal.append(request(3)))
+    assert journal.append(request(2))
+    assert open_one(journal) is segment
+    journal.close(found.extend)
+    assert numbers(found) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("fault", [errno.EINVAL, errno.ENOMEM])
+def test_where_pages_cannot_be_made_ready_they_are_written_all_the_same(
+    tmp_path: Path, found: list[Entry], monkeypatch: pytest.MonkeyPatch, fault: int
+) -> None:
+    monkeypatch.setattr(mapped, "_POPULATE_WRITE", -1 if fault == errno.EINVAL else mapped._POPULATE_WRITE)
+    journal = journal_in(tmp_path)
+    journal.append(request(1))
+    segment = open_one(journal)
+    if fault == errno.ENOMEM:
+        segment._ready = 0
+        segment._window = _InterruptedAmidReadiness(segment._window, fails(fault))
+    for number in range(2, 1_000):
+        assert journal.append(request(number, b"x" * 3_000))
+    assert segment._ready > WINDOW_BYTES
+    journal.close(found.extend)
+    assert numbers(found) == [*range(1, 1_000)]
 
 
 def test_an_interrupt_in_mid_write_harms_no_later_entry(tmp_path: Path, found: list[Entry]) -> None:

@@ -46,7 +46,7 @@ _LOOK_S = 0.25
 _LOOK_COUNT = 256
 _DRAIN_WAIT_S = 2.0
 _LOCK_WAIT_S = 0.05
-_TRIES = 4
+_TRIES = 8
 
 
 class Journal:
@@ -250,7 +250,7 @@ class Journal:
         self._pending += size
         try:
             for _ in range(_TRIES):
-                segment = self._segments[-1] if self._segments else None
+                segment = self._segments[0] if len(self._segments) == 1 else self._newest()
                 if segment is None or segment.full or (segment.under_way and not segment.takes_more()):
                     segment = self._open()
                 if seed != self._seed:  # closed or forked since the frames were made
@@ -265,7 +265,7 @@ class Journal:
                     self._look()
                     self._leave(segment)  # the process may only write smaller files (ulimit -f): the next has room
                 # Also an append that interrupted this one may have begun another segment, and this be drained already.
-                if len(self._segments) == 1 and self._segments[0] is segment:
+                if segment is (self._segments[0] if len(self._segments) == 1 else self._newest()):
                     self._retry_at = 0.0
                     return segment.looks or self._is_seen(size)
         except OSError:
@@ -314,11 +314,13 @@ class Journal:
         number = next(self._numbers)
         segment = open_segment(self._files.segment(number), number, self._max_bytes)
         self._segments.append(segment)
-        newest = max(other.number for other in self._segments)
-        for other in list(self._segments):
-            if other.number < newest:
-                self._leave(other)
         return segment
+
+    def _newest(self) -> Segment | None:
+        """The segment that is written to, if there is one; the others are let go of."""
+        while len(self._segments) > 1:
+            self._leave(min(self._segments, key=lambda segment: segment.number))
+        return self._segments[0] if self._segments else None
 
     def _come_to_life(self) -> None:
         """Makes what shows other processes that this owner is there; again, if someone removed it."""

@@ -9,7 +9,8 @@ error here and no signal; and nothing of ours ever makes such a file shorter. Be
 frames, whose copying would touch many fresh pages, are written by a call.
 
 A fresh page costs a fault, which amid a program that does other things is as dear as a system call, and a tenth of that
-for each one more at a time. So some pages are made ready together, behind each frame that comes near the last of them.
+for each one more at a time. So where the system can, some pages are made ready together, behind each frame that comes
+near the last of them; that touches nothing that is written, so an append that interrupts it may go on there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,9 @@ _AHEAD_BYTES = 32 << 10
 #: A journal with a smaller bound is not to be filled with room for frames to come.
 LEAST_BOUND = 64 * WINDOW_BYTES
 
+#: The same number on every Linux that has it (5.14); elsewhere it may mean something else.
+_POPULATE_WRITE = 23
+
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -52,7 +57,8 @@ class MappedSegment(Segment):
         if not self._has_window(0):
             path.unlink(missing_ok=True)
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(path))
-        self._touch(0, _AHEAD_BYTES)
+        self._ready = 0 if sys.platform == "linux" else sys.maxsize
+        self._make_ready(0, _AHEAD_BYTES)
 
     def takes_more(self) -> bool:
         """Whether a frame may follow; never amid an interrupted write."""
@@ -74,9 +80,11 @@ class MappedSegment(Segment):
             self.under_way = False
             raise
         self._advance(end)
+        if end + _READY_BYTES > self._until and not self.full:
+            self._has_window(end)
+        self.under_way = False
         if end + _READY_BYTES > self._ready and not self.full:
             self._make_ready(end, _AHEAD_BYTES if size <= LARGE_BYTES else _READY_BYTES)
-        self.under_way = False
         return True
 
     def unseen(self) -> bytes:
@@ -87,16 +95,14 @@ class MappedSegment(Segment):
         """See `Segment.saw`."""
         self._seen = self.size
 
-    def _make_ready(self, end: int, size: int) -> None:
-        """Sees to it that the frame that comes behind ``end`` finds room, a window and pages."""
-        if end + _READY_BYTES <= self._until or self._has_window(end):
-            self._touch(end, size)
-
-    def _touch(self, start: int, size: int) -> None:
-        """Takes the pages behind ``start`` from the file, where only zeros are yet."""
-        base, self._ready = self._base, min(start + size, self._until)
-        for at in range(start - base, self._ready - base, mmap.PAGESIZE):
-            self._window[at] = 0
+    def _make_ready(self, start: int, size: int) -> None:
+        """Takes the pages behind ``start`` from the file; never again where the system cannot do that."""
+        first = start - start % mmap.PAGESIZE - self._base
+        self._ready = min(start + size, self._until)
+        try:
+            self._window.madvise(_POPULATE_WRITE, first, self._ready - self._base - first)
+        except (OSError, ValueError):
+            self._ready = sys.maxsize
 
     def _has_window(self, start: int) -> bool:
         """Maps the window in which ``start`` lies near the beginning; False where there is no room, or no mapping."""

@@ -43,8 +43,8 @@ def find_program(name: str) -> str:
     return found
 
 
-def until(condition: Callable[[], T | None], what: str, timeout_s: float = 60.0) -> T:
-    """Asks again until there is an answer.
+def until(condition: Callable[[], T | None], what: str | Callable[[], str], timeout_s: float = 60.0) -> T:
+    """Asks again until there is an answer to ``what``, which is put in words only where there is none.
 
     Raises:
         AssertionError: there was none in time.
@@ -55,7 +55,7 @@ def until(condition: Callable[[], T | None], what: str, timeout_s: float = 60.0)
             found = condition()
             if found:
                 return found
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what() if callable(what) else what}"
         time.sleep(_PAUSE_S)  # what is asked is another process, and says nothing by itself
 
 
