@@ -132,11 +132,9 @@ class Call:
         self._attempts.append(attempt)
         masked = masked or _NOTHING
         entry = self._request(number, outgoing, masked)
-        if number > 1 or self._place is None:
-            written = self._record(entry)
-        else:
-            written = self._record(entry, *upstream_entries(self._session, self._place, self.span))
-        self._is_told = self._is_told or written
+        place = self._place if number == 1 else None
+        upstream = () if place is None else upstream_entries(self._session, place, self.span)
+        self._is_told = self._record(entry, *upstream) or self._is_told
         if number == 1:
             body = masked.body or b""
             self._size = len(body)

@@ -297,8 +297,10 @@ class Journal:
                         self._leave(segment)
                         lost += entries_in(segment.unseen(), self._seed)
                     segment.saw()
+                if not lost:
+                    return True
                 pieces, size = encode_all(lost, self._seed)
-                return not lost or self._write(tuple(lost), self._seed, pieces, size)
+                return self._write(tuple(lost), self._seed, pieces, size)
             except OSError as why:
                 self._retry_at = time.monotonic() + _RETRY_S
                 return self._drop("disk", why, times=len(lost))

@@ -57,8 +57,9 @@ class MappedSegment(Segment):
         if not self._has_window(0):
             path.unlink(missing_ok=True)
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(path))
-        self._ready = 0 if sys.platform == "linux" else sys.maxsize
-        self._make_ready(0, _AHEAD_BYTES)
+        self._ready = sys.maxsize
+        if sys.platform == "linux":
+            self._make_ready(0, _AHEAD_BYTES)
 
     def takes_more(self) -> bool:
         """Whether a frame may follow; never amid an interrupted write."""
