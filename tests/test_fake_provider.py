@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
+import socket
 import subprocess
 import sys
 import zlib
@@ -116,6 +118,24 @@ async def test_two_hundred_at_once_are_all_held_and_all_answered(provider: FakeP
         provider.release()
         answers = await asyncio.gather(*asks)
     assert sorted(answer.json()["n"] for answer in answers) == list(range(200))
+
+
+def test_a_client_that_goes_away_leaves_nothing_for_asyncio_to_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A connection's parts may be collected in any order; here, as if the one that looks at the error came last.
+    monkeypatch.delattr(asyncio.StreamReaderProtocol, "__del__", raising=False)
+    with FakeProvider() as provider:
+        for _ in range(5):
+            provider.script(Answer(plot=(b"a", Step.HOLD, *(b"b" * 100 for _ in range(4))), chunked=True))
+            seen = len(provider.exchanges)
+            with socket.create_connection(("127.0.0.1", provider.port)) as client:
+                client.sendall(b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n")
+                assert client.recv(10)
+                provider.wait_for_requests(seen + 1)
+            provider.release()
+    gc.collect()
+    assert caplog.records == []
 
 
 def test_the_same_request_gets_the_same_answer(provider: FakeProvider, client: openai.OpenAI) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _READ_LIMIT = 1 << 20
+_CLOSING_S = 1.0  # a client that does not read what is left is not waited for any longer
 
 
 class Head(NamedTuple):
@@ -162,11 +163,13 @@ class FakeProvider:
         try:
             while (exchange := await self._receive(reader)) is not None and await self._tell(exchange, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except (ConnectionError, asyncio.IncompleteReadError):
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()
         finally:
+            await _close(writer)
             self._connections.discard(task)
-            writer.close()
 
     async def _receive(self, reader: asyncio.StreamReader) -> Exchange | None:
         head = await _read_head(reader)
@@ -257,6 +260,13 @@ def _head_bytes(answer: Answer) -> bytes:
 def _content_length(answer: Answer) -> int:
     encode = Encoder(answer.encoding)
     return sum(len(encode(step)) for step in answer.plot if isinstance(step, bytes)) + len(encode.end())
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Closes the connection, and learns how that ended: what nobody asks for, asyncio logs when it is collected."""
+    writer.close()
+    with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+        await asyncio.wait_for(writer.wait_closed(), _CLOSING_S)
 
 
 def _cut(writer: asyncio.StreamWriter) -> None:
