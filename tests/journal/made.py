@@ -60,8 +60,13 @@ def frame(entry: Entry, seed: int) -> bytes:
 
 def write_behind(path: Path, raw: bytes, *, shift: int = 0) -> None:
     """Writes bytes behind all frames of a segment, ``shift`` bytes from there, as another process would."""
+    write_at(path, data_bytes(path) + shift, raw)
+
+
+def write_at(path: Path, at: int, raw: bytes) -> None:
+    """Writes bytes at a place in a segment, as another process would."""
     with path.open("r+b") as file:
-        file.seek(data_bytes(path) + shift)
+        file.seek(at)
         file.write(raw)
 
 

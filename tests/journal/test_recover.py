@@ -13,7 +13,7 @@ from zlib import crc32
 
 import pytest
 
-from journal.made import MIB, exits, frame, journal_in, last_segment, numbers, request, small, write_behind
+from journal.made import MIB, exits, frame, journal_in, last_segment, numbers, request, small, write_at, write_behind
 from spanglass.errors import JournalError, StoreBusy
 from spanglass.journal import Recovery, recover
 from spanglass.journal.files import OwnerFiles, Place, data_bytes, read_place, write_place
@@ -134,13 +134,13 @@ def test_a_living_owners_unfinished_tail_is_simply_not_yet_there(
     journal = journal_in(tmp_path)
     journal.append(request(1))
     raw = frame(request(2, b"x" * 1000), seed_of(journal.owner))
-    segment, position = last_segment(tmp_path, journal.owner), 0
-    for end in (3, 20, len(raw) - 1000, len(raw) - 1):
-        write_behind(segment, raw[position:end])
-        position = end
+    segment = last_segment(tmp_path, journal.owner)
+    begin = data_bytes(segment)
+    for arrived in (3, 20, len(raw) - 1000, len(raw) - 1):
+        write_at(segment, begin, raw[:arrived])
         recover(tmp_path, found.extend)
         assert numbers(found) == [1]
-    write_behind(segment, raw[position:])
+    write_at(segment, begin, raw)
     recover(tmp_path, found.extend)
     assert numbers(found) == [1, 2]
     assert not caplog.records
