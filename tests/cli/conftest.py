@@ -34,6 +34,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings that every command of the test finds in its environment."""
     for name in _HINTS:
         monkeypatch.delenv(name, raising=False)
+        os.unsetenv(name)  # readline, which pytest imports, sets COLUMNS where `os.environ` does not see it
     found = settings_in(tmp_path / "state")
     monkeypatch.setenv("SPANGLASS_STATE_DIR", str(found.state_dir))
     return found
