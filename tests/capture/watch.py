@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,14 @@ class Watch:
 
     def files(self) -> bytes:
         """All that is on disk, in one."""
-        return b"\n".join(path.read_bytes() for path in sorted(self.state_dir.rglob("*")) if path.is_file())
+        return b"\n".join(map(content, sorted(self.state_dir.rglob("*"))))
+
+
+def content(path: Path) -> bytes:
+    """What a file holds; nothing, if it is none or was drained since it was listed."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes() if path.is_file() else b""
+    return b""
 
 
 def fetch(span: ReadableSpan) -> Record:

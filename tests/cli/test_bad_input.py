@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from read.made import BEGIN, SPAN, TRACE, Made, journal_calls, settings_in, stor
 from spanglass.read import open_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cli.conftest import Ended
     from spanglass.settings import Settings
@@ -168,13 +169,24 @@ def test_a_state_directory_that_cannot_be_used(
     assert "note: newer calls may be missing: cannot read the journals in" in ended.err
 
 
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A directory that every user may look into; pytest closes its own whenever it starts."""
+    with TemporaryDirectory() as made:
+        path = Path(made)
+        path.chmod(0o755)
+        yield path
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="becomes another user, so needs to be root")
-def test_a_store_of_another_user_that_may_only_be_read(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("settings")
+def test_a_store_of_another_user_that_may_only_be_read(
+    tmp_path: Path, open_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(open_path)
+    monkeypatch.setenv("SPANGLASS_STATE_DIR", str(settings.state_dir))
     store_calls(settings, [Made()])
     journal_calls(settings, [Made("1" * 16)]).close(None)
-    for path in (tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == os.geteuid() and str(path).startswith("/tmp/"):  # noqa: S108 - pytest's own
-            path.chmod(0o755)
     for path in (settings.state_dir, settings.journal_dir):
         path.chmod(0o755)
     for path in (database(settings), *settings.journal_dir.iterdir()):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from capture.watch import content
 from end_to_end.backends import jaeger, otlp
 from end_to_end.backends.process import BIN, until
 from end_to_end.program import API_KEY, run_program
@@ -182,8 +183,8 @@ def _written(stack: Stack) -> Iterator[tuple[str, str]]:
     for process in stack.processes:
         yield process.name, process.output()
     for file in stack.directory.rglob("*"):
-        if file.is_file() and "badger" not in file.parts:
-            yield str(file.relative_to(stack.directory)), file.read_bytes().decode("latin-1")
+        if "badger" not in file.parts:
+            yield str(file.relative_to(stack.directory)), content(file).decode("latin-1")
     with stack.reader() as reader:
         for call in reader.find(limit=1000):
             yield f"record {call.ref}", json.dumps(reader.fetch(call.ref).to_dict())
