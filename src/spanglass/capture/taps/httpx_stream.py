@@ -45,43 +45,57 @@ class _Tee:
                 copy.dropped()
 
 
-class _SyncChunks:
-    """Passes chunks on; a plain iterator, so that dropping it finalises nothing of ours."""
+class _SyncTee(_Tee):
+    """The byte stream of a sync response."""
 
-    __slots__ = ("_add", "_copy", "_next", "_tee")
-
-    def __init__(self, inner: Iterator[bytes], copy: StreamCopy, tee: Any) -> None:
-        self._next = inner.__next__
-        self._copy = copy
-        self._add = copy.add
-        self._tee = tee
-
-    def __iter__(self) -> _SyncChunks:
-        return self
-
-    def __next__(self) -> bytes:
+    def __iter__(self) -> Iterator[bytes]:
+        add = self._copy.add
         try:
-            chunk = self._next()
-        except StopIteration:
-            with _END:
-                self._copy.ended()
-            raise
+            for chunk in self._inner:
+                try:
+                    add(chunk)
+                except Exception as fault:  # noqa: BLE001 - the boundary
+                    _CHUNK.took(fault)
+                yield chunk
+        except GeneratorExit:
+            raise  # left early: how the answer ended, `close` says, or that nobody holds it any more
         except BaseException as error:
             with _END:
                 self._copy.broke(error)
             raise
+        with _END:
+            self._copy.ended()
+
+    def close(self) -> None:
+        with _REST:
+            self._read_rest()
         try:
-            self._add(chunk)
-        except Exception as fault:  # noqa: BLE001 - the boundary
-            _CHUNK.took(fault)
-        return chunk
+            self._inner.close()
+        finally:
+            with _END:
+                self._copy.closed()
+
+    def _read_rest(self) -> None:
+        if self._hurry is None or not self._copy.unread:
+            return
+        chunks = iter(self._inner)
+        with self._hurry:
+            while self._copy.is_short:
+                try:
+                    chunk = next(chunks)
+                except StopIteration:
+                    self._copy.ended()
+                    return
+                except Exception:  # noqa: BLE001 - the library's, about what the host does not want
+                    return  # and the record says what is missing
+                self._copy.add(chunk)
 
 
 class _AsyncChunks:
-    """The async twin of `_SyncChunks`.
+    """The chunks of an async answer.
 
-    By its methods an async generator, as what it stands for is: httpx2 closes such a one when the host stops early, and
-    what nobody closes is closed by the event loop, several times at once.
+    By its methods an async generator, as what it stands for is: httpx2 closes such a one when the host stops early. It
+    is none, because what nobody closes is closed by the event loop, several times at once.
     """
 
     __slots__ = ("_add", "_copy", "_inner", "_next", "_tee")
@@ -123,72 +137,45 @@ class _AsyncChunks:
         await self._inner.aclose()
 
 
+class _AsyncTee(_Tee):
+    """The async twin of `_SyncTee`."""
+
+    def __aiter__(self) -> Any:
+        return _AsyncChunks(self._inner.__aiter__(), self._copy, self)
+
+    async def aclose(self) -> None:
+        with _REST:
+            await self._read_rest()
+        try:
+            await self._inner.aclose()
+        finally:
+            with _END:
+                self._copy.closed()
+
+    async def _read_rest(self) -> None:
+        if self._hurry is None or not self._copy.unread:
+            return
+        chunks = self._inner.__aiter__()
+        with self._hurry:
+            while self._copy.is_short:
+                try:
+                    chunk = await chunks.__anext__()
+                except StopAsyncIteration:
+                    self._copy.ended()
+                    return
+                except Exception:  # noqa: BLE001 - the library's, about what the host does not want
+                    return  # and the record says what is missing
+                self._copy.add(chunk)
+
+
 def sync_tee_class(module: Any) -> Any:
     """The byte stream of ``module``'s sync responses that copies what goes through it."""
-
-    class SyncTee(_Tee, module.SyncByteStream):  # type: ignore[misc]
-        def __iter__(self) -> Any:
-            return _SyncChunks(iter(self._inner), self._copy, self)
-
-        def close(self) -> None:
-            with _REST:
-                self._read_rest()
-            try:
-                self._inner.close()
-            finally:
-                with _END:
-                    self._copy.closed()
-
-        def _read_rest(self) -> None:
-            if self._hurry is None or not self._copy.unread:
-                return
-            chunks = iter(self._inner)
-            with self._hurry:
-                while self._copy.is_short:
-                    try:
-                        chunk = next(chunks)
-                    except StopIteration:
-                        self._copy.ended()
-                        return
-                    except Exception:  # noqa: BLE001 - the library's, about what the host does not want
-                        return  # and the record says what is missing
-                    self._copy.add(chunk)
-
-    return SyncTee
+    return type("SyncTee", (_SyncTee, module.SyncByteStream), {})
 
 
 def async_tee_class(module: Any) -> Any:
     """The async twin of `sync_tee_class`."""
-
-    class AsyncTee(_Tee, module.AsyncByteStream):  # type: ignore[misc]
-        def __aiter__(self) -> Any:
-            return _AsyncChunks(self._inner.__aiter__(), self._copy, self)
-
-        async def aclose(self) -> None:
-            with _REST:
-                await self._read_rest()
-            try:
-                await self._inner.aclose()
-            finally:
-                with _END:
-                    self._copy.closed()
-
-        async def _read_rest(self) -> None:
-            if self._hurry is None or not self._copy.unread:
-                return
-            chunks = self._inner.__aiter__()
-            with self._hurry:
-                while self._copy.is_short:
-                    try:
-                        chunk = await chunks.__anext__()
-                    except StopAsyncIteration:
-                        self._copy.ended()
-                        return
-                    except Exception:  # noqa: BLE001 - the library's, about what the host does not want
-                        return  # and the record says what is missing
-                    self._copy.add(chunk)
-
-    return AsyncTee
+    return type("AsyncTee", (_AsyncTee, module.AsyncByteStream), {})
 
 
 class _Hurry:
