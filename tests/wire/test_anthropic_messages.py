@@ -9,7 +9,7 @@ from spanglass.model.message import ChatMessage
 from spanglass.model.record import ErrorInfo, Usage
 from spanglass.wire.base import RequestView, ResponseView
 from spanglass.wire.read import read_request, read_response
-from wire.made import fold
+from wire.made import fold, stream_of
 
 TEXT = {"type": "text", "text": "Hello"}
 THINKING = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
@@ -239,6 +239,12 @@ def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come() -> None:
     view = fold("anthropic_messages", START, *BLOCKS[:3], overloaded, named=True)
     assert (view.error, view.complete) == (ErrorInfo("overloaded_error", "Overloaded"), False)
     assert view.output == (ChatMessage("assistant", None, "Hm."),)
+
+
+def test_an_error_event_may_be_a_text() -> None:
+    body = stream_of(START, named=True) + b"event: error\ndata: upstream gone\n\n"
+    view = read_response("anthropic_messages", body, content_type="text/event-stream", status=200)
+    assert view.error == ErrorInfo("error", "upstream gone")
 
 
 def test_events_of_unknown_kinds_are_passed_over() -> None:

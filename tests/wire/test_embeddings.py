@@ -31,6 +31,9 @@ INPUTS: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "cohere": ({"texts": ["one"]}, ["one"]),
     "google": ({"content": {"parts": [{"text": "one"}]}}, [[{"parts": [{"text": "one"}]}]]),
     "a batch of google's": ({"requests": [{"model": "m"}]}, [[{"model": "m"}]]),
+    "vertex": ({"instances": [{"content": "one"}]}, [[{"content": "one"}]]),
+    "cohere's, with images": ({"inputs": [{"content": [{"type": "text"}]}]}, [[{"content": [{"type": "text"}]}]]),
+    "ollama's first": ({"prompt": "one"}, ["one"]),
     "nothing": ({"input": []}, [[]]),
 }
 
@@ -57,6 +60,8 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "google": ({"embedding": {"values": [0.1]}}, [vector(0, 1)]),
     "a batch of google's": ({"embeddings": [{"values": [0.1]}, {"values": [0.2]}]}, [vector(0, 1), vector(1, 1)]),
     "cohere": ({"embeddings": {"float": [[0.1, 0.2]], "int8": [[1, 2]]}}, [vector(0, 2), vector(1, 2)]),
+    "vertex": ({"predictions": [{"embeddings": {"values": [0.1, 0.2], "statistics": {}}}]}, [vector(0, 2)]),
+    "watsonx": ({"results": [{"embedding": [0.1, 0.2]}]}, [vector(0, 2)]),
     "cohere's first": ({"embeddings": [[0.1, 0.2]]}, [vector(0, 2)]),
 }
 

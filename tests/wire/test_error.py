@@ -23,6 +23,12 @@ SHAPES: list[tuple[int, Any, ErrorInfo]] = [
         [{"error": {"code": 429, "message": "Quota", "status": "RESOURCE_EXHAUSTED"}}],
         ErrorInfo("RESOURCE_EXHAUSTED", "Quota"),
     ),
+    (
+        400,
+        {"error": {"message": "Filtered", "type": None, "code": "content_filter", "status": 400}},
+        ErrorInfo("content_filter", "Filtered"),
+    ),
+    (400, {"errors": [{"key": "fail.input", "description": "Too long"}]}, ErrorInfo("400", "Too long")),
     (503, {"error": "Model is loading", "estimated_time": 20.0}, ErrorInfo("503", "Model is loading")),
     (422, {"error": "Bad", "error_type": "validation"}, ErrorInfo("validation", "Bad")),
     (404, {"detail": "Not Found"}, ErrorInfo("404", "Not Found")),

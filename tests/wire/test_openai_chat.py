@@ -79,6 +79,18 @@ MESSAGES: dict[str, tuple[Any, ChatMessage]] = {
         },
         ChatMessage("assistant", [{"type": "text", "text": "4"}], "2+2"),
     ),
+    "reasoning as a part, and more beside it": (
+        {
+            "role": "assistant",
+            "reasoning_content": "Sum.",
+            "content": [{"type": "thinking", "thinking": [{"type": "text", "text": "2+2"}, {"type": "reference"}]}],
+        },
+        ChatMessage("assistant", [{"type": "thinking", "thinking": [{"type": "reference"}]}], "2+2\n\nSum."),
+    ),
+    "reasoning twice, as a part and beside": (
+        {"role": "assistant", "reasoning": "2+2", "content": [{"type": "thinking", "thinking": "2+2"}]},
+        ChatMessage("assistant", [], "2+2"),
+    ),
     "refusal": (
         {"role": "assistant", "content": None, "refusal": "No."},
         ChatMessage("assistant", [{"type": "refusal", "refusal": "No."}]),
@@ -187,6 +199,23 @@ def test_reads_an_answer_whole() -> None:
 def test_an_error_in_an_answer_that_began_well_is_an_error() -> None:
     view = answer(error={"message": "Upstream failed", "code": 502})
     assert view == ResponseView(error=ErrorInfo("502", "Upstream failed"), complete=True)
+    assert answer(error="Bad input", error_type="validation").error == ErrorInfo("validation", "Bad input")
+    assert answer(object="error", type="BadRequestError", code=400, message="Too long").error == ErrorInfo(
+        "BadRequestError", "Too long"
+    )
+
+
+def test_an_error_may_be_a_choice_s() -> None:
+    failed = {"index": 0, "finish_reason": "error", "error": {"code": 502, "message": "Provider failed"}}
+    whole = answer(choices=[{**failed, "message": {"role": "assistant", "content": "Hal"}}])
+    streamed = fold("openai_chat", delta(content="Hal"), {"choices": [{**failed, "delta": {}}]}, done=True)
+    assert whole.error == streamed.error == ErrorInfo("502", "Provider failed")
+    assert whole.output == streamed.output == (ChatMessage("assistant", "Hal"),)
+
+
+def test_text_may_stand_beside_the_message() -> None:
+    view = answer(choices=[{"index": 0, "text": "Hi", "message": {"role": "assistant", "content": None}}])
+    assert view.output == (ChatMessage("assistant", "Hi"),)
 
 
 def test_folds_text_of_several_choices() -> None:
@@ -250,6 +279,27 @@ TOOL_STREAMS: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
             fragment(index=0, id="2", function={"arguments": "}"}),
         ],
         called(("1", "f", "{}"), ("2", "g", "{}")),
+    ),
+    "an id that is no id, an index each": (
+        [
+            fragment(index=0, id="null", function={"name": "f", "arguments": "{"}),
+            fragment(index=1, id="null", function={"name": "g", "arguments": "{"}),
+            fragment(index=0, id="null", function={"arguments": "}"}),
+            fragment(index=1, id="null", function={"arguments": "}"}),
+        ],
+        called(("null", "f", "{}"), ("null", "g", "{}")),
+    ),
+    "the name alone, after its call began": (
+        [
+            fragment(index=0, id="1", type="function"),
+            fragment(index=0, function={"name": "f"}),
+            fragment(index=0, function={"arguments": "{}"}),
+        ],
+        called(("1", "f", "{}")),
+    ),
+    "one call that is no list": (
+        [delta(tool_calls={"index": 0, "id": "1", "function": {"name": "f", "arguments": "{}"}})],
+        called(("1", "f", "{}")),
     ),
     "no index, no id, whole calls": (
         [
@@ -321,6 +371,14 @@ STREAMS: dict[str, tuple[list[Any], ChatMessage]] = {
         ],
         ChatMessage("assistant", "It is 4", "2+2"),
     ),
+    "a thought that is no text": (
+        [delta(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "2+2"}, {"type": "reference"}]}])],
+        ChatMessage("assistant", [{"type": "thinking", "thinking": [{"type": "reference"}]}], "2+2"),
+    ),
+    "text beside a delta": (
+        [{"choices": [{"index": 0, "text": "Hi", "delta": {"token_id": 1}}]}],
+        ChatMessage("assistant", "Hi"),
+    ),
     "parts that are no text": (
         [delta(content=["See "]), delta(content=[{"type": "reference", "reference_ids": [1]}])],
         ChatMessage("assistant", [{"type": "text", "text": "See "}, {"type": "reference", "reference_ids": [1]}]),
@@ -365,6 +423,11 @@ def test_folds_what_a_delta_can_say(case: str) -> None:
     assert fold("openai_chat", *payloads, done=True).output == (expected,)
 
 
+def test_usage_may_come_in_the_last_choice() -> None:
+    last = {"index": 0, "delta": {}, "finish_reason": "stop", "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+    assert fold("openai_chat", delta(content="A"), {"choices": [last]}, done=True).usage == Usage(3, 2)
+
+
 def test_usage_may_come_in_groq_s_own_field_and_in_every_chunk() -> None:
     view = fold(
         "openai_chat",
@@ -381,6 +444,7 @@ def test_usage_may_come_in_groq_s_own_field_and_in_every_chunk() -> None:
         {"x_groq": {"error": {"type": "server_error", "message": "Broke"}}},
         {"choices": [], "error": {"code": "server_error", "message": "Broke"}},
         {"type": "error", "code": "server_error", "message": "Broke"},
+        {"error": "Broke", "error_type": "server_error"},
     ],
 )
 def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come(payload: dict[str, Any]) -> None:
@@ -389,6 +453,13 @@ def test_an_error_inside_a_stream_is_an_error_and_keeps_what_had_come(payload: d
     view = fold("openai_chat", first, payload if named else {**payload, "type": "chunk"}, named=True)
     assert view.error == ErrorInfo("server_error", "Broke")
     assert (view.output, view.complete) == ((ChatMessage("assistant", "A"),), False)
+
+
+def test_a_chunk_may_be_an_error_by_its_object() -> None:
+    view = fold(
+        "openai_chat", delta(content="A"), {"object": "error", "type": "BadRequest", "code": 400, "message": "No"}
+    )
+    assert (view.error, view.complete) == (ErrorInfo("BadRequest", "No"), False)
 
 
 def test_a_stream_is_complete_when_it_says_so() -> None:

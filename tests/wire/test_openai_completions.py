@@ -29,3 +29,8 @@ def test_a_prompt_is_the_user_message(prompt: Any) -> None:
     view = read_request("openai_completions", json.dumps({"model": "m", "prompt": prompt, "suffix": "."}).encode())
     content = prompt if isinstance(prompt, (str, list)) else [prompt]
     assert view == RequestView("m", (ChatMessage("user", content),), (), {"suffix": "."})
+
+
+def test_a_stream_may_be_of_bare_values() -> None:
+    view = fold("openai_completions", {"value": "H"}, {"value": "i"}, done=True)
+    assert view == ResponseView((ChatMessage("assistant", "Hi"),), complete=True)

@@ -106,6 +106,11 @@ def test_reads_a_request_whole() -> None:
         ({"role": "user", "content": "Hi"}, ChatMessage("user", "Hi")),
         ([{"type": "message", "role": "system", "content": {"a": 1}}], ChatMessage("system", [{"a": 1}])),
         ([{"type": "input_image"}], ChatMessage("assistant", [{"type": "input_image"}])),
+        (
+            [{"type": "shell_call_output", "call_id": "c", "output": []}],
+            ChatMessage("tool", [{"type": "shell_call_output", "call_id": "c", "output": []}], tool_call_id="c"),
+        ),
+        ([{"type": "mcp_approval_response"}], ChatMessage("user", [{"type": "mcp_approval_response"}])),
         ([{"text": "bare"}], ChatMessage("user", [{"text": "bare"}])),
         ([{"type": "reasoning", "summary": []}], ChatMessage("assistant")),
     ],
@@ -194,6 +199,15 @@ def test_a_cut_stream_is_folded_from_its_deltas() -> None:
     assert fold("openai_responses", CREATED, *DELTAS) == ResponseView(
         (ChatMessage("assistant", [SEARCH, plain], "First.\n\nSecond.", [CALLED, SHELLED]),), "m-2025", "resp_1"
     )
+
+
+def test_items_without_an_index_are_told_apart_by_their_ids() -> None:
+    bare = [{key: value for key, value in payload.items() if key != "output_index"} for payload in DELTAS]
+    ids = {3: "fc_1", 4: "ct_1"} | {0: "rs_1", 1: "ws_1", 2: "msg_1"}
+    for given, payload in zip(bare, DELTAS, strict=True):
+        if "item" not in given:
+            given["item_id"] = ids[payload["output_index"]]
+    assert fold("openai_responses", *bare).output == fold("openai_responses", *DELTAS).output
 
 
 def test_deltas_alone_are_enough() -> None:

@@ -36,6 +36,8 @@ def join_events(events: Sequence[Event]) -> Joined:  # noqa: C901 - one branch p
     stopped = False
     for event, payload in events:
         if not isinstance(payload, dict):
+            if event == "error":
+                error = payload
             continue
         kind = payload.get("type") or event
         if kind == "content_block_delta":

@@ -135,6 +135,9 @@ def split_thinking(parts: list[Any]) -> tuple[list[Any], str | None]:
         rest = dict(part)
         thought = rest.pop("thinking", None)
         if isinstance(thought, list):
+            others = [piece for piece in thought if not text(mapping(piece).get("text"))]
+            if others:
+                rest["thinking"] = others
             thought = "".join(text(mapping(piece).get("text")) for piece in thought)
         thoughts.append(text(thought))
         if filled(rest).keys() - {"type", "closed"}:

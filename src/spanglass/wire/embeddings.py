@@ -27,6 +27,10 @@ __all__ = ["decode", "fold", "name", "operation", "read_request", "read_response
 name = "embeddings"
 operation = "embeddings"
 
+#: Where the texts are: openai, cohere (with images, too), google, google in a batch, vertex, old ollama.
+_TEXTS = ("input", "texts", "inputs", "content", "requests", "instances", "prompt")
+#: Where the vectors are: openai, cohere and google, vertex, watsonx.
+_VECTORS = ("data", "embeddings", "predictions", "results")
 _FLOAT_BYTES = 4
 
 
@@ -35,7 +39,7 @@ def read_request(payload: JsonObject) -> RequestView:
     options = dict(payload)
     model = take(options, "model")
     messages: list[ChatMessage] = []
-    for key in ("input", "texts", "content", "requests"):  # openai, cohere, google, google in a batch
+    for key in _TEXTS:
         given = options.pop(key, None)
         if given is not None:
             messages += _read_inputs(given)
@@ -52,7 +56,7 @@ def _read_inputs(given: Any) -> list[ChatMessage]:
 def read_response(payload: JsonObject) -> ResponseView:
     """The view of a whole answer: one message, a part per vector."""
     one = payload.get("embedding")
-    given = payload.get("data") or payload.get("embeddings") or ([one] if one else [])
+    given = next((found for key in _VECTORS if (found := payload.get(key))), [one] if one else [])
     if isinstance(given, dict):  # cohere, by type
         given = [vector for vectors in given.values() for vector in listing(vectors)]
     parts = [_part(place, vector) for place, vector in enumerate(listing(given))]
@@ -79,6 +83,7 @@ def fold(events: Sequence[Event]) -> ResponseView:
 
 def _part(place: int, vector: Any) -> JsonObject:
     fields = mapping(vector)
+    fields = mapping(fields.get("embeddings")) or fields  # vertex
     numbers = fields.get("embedding", fields.get("values", vector))
     size: int | None = None
     if isinstance(numbers, list):

@@ -15,7 +15,7 @@ from spanglass.wire.base import mapping
 from spanglass.wire.jsontext import json_text, parse_json
 
 _TYPES = ("type", "status", "code", "error_type", "error_code", "__type", "Code")
-_MESSAGES = ("message", "Message", "msg", "detail", "error_description", "title", "text")
+_MESSAGES = ("message", "Message", "msg", "detail", "error_description", "description", "title", "text")
 #: Where one error object holds another: the outer says no more than that there is one.
 _NESTS = ("error", "errors", "detail", "message")
 _NEST_DEPTH = 4
@@ -65,19 +65,19 @@ def read_error_body(body: bytes, status: int) -> ErrorInfo:
 
 
 def error_of(payload: Any) -> ErrorInfo | None:
-    """The error that a payload carries under ``error``, or None."""
-    error = mapping(payload).get("error")
-    return read_error(error) if error else None
+    """The error that a payload carries under ``error``, or that it is by its ``object``; or None."""
+    fields = mapping(payload)
+    error = fields.get("error")
+    if error and not isinstance(error, str):
+        return read_error(error)
+    return read_error(fields) if error or fields.get("object") == "error" else None  # the type stands beside a text
 
 
 def _type(value: dict[str, Any]) -> str | None:
-    for key in _TYPES:
-        found = value.get(key)
-        if isinstance(found, str) and found and found != "error":
-            return found
-        if type(found) is int:
-            return str(found)
-    return None
+    """A word, wherever it stands, says more than a number."""
+    given = [value.get(key) for key in _TYPES]
+    word = next((found for found in given if isinstance(found, str) and found and found != "error"), None)
+    return word or next((str(found) for found in given if type(found) is int), None)
 
 
 def _page_text(page: str) -> str:

@@ -77,7 +77,8 @@ def read_message(value: JsonObject, default_role: str) -> tuple[ChatMessage, Jso
         rest.pop("reasoning", None)
     if isinstance(content, list):
         content, thoughts = split_thinking(content)
-        reasoning = reasoning or thoughts
+        if thoughts and thoughts != reasoning:
+            reasoning = f"{thoughts}\n\n{reasoning}" if reasoning else thoughts
     elif content is not None and not isinstance(content, str):
         content = [content]
     content = _with_asides(content, rest)
@@ -121,7 +122,7 @@ def read_response(payload: JsonObject) -> ResponseView:
         text(payload.get("id")) or None,
         tuple(reason for choice in choices if (reason := text(choice.get("finish_reason")))),
         read_usage(payload.get("usage") or mapping(payload.get("x_groq")).get("usage")),
-        error_of(payload),
+        error_of(payload) or next((found for choice in choices if (found := error_of(choice))), None),
         complete=True,
     )
 
@@ -134,5 +135,7 @@ def _index(choice: JsonObject) -> int:
 def _answer(choice: JsonObject) -> ChatMessage:
     message = choice.get("message") or choice.get("delta")
     if isinstance(message, dict):
+        if not message.get("content") and text(choice.get("text")):
+            message = {**message, "content": choice["text"]}
         return read_message(message, "assistant")[0]
     return ChatMessage.as_assistant(text(choice.get("text")))

@@ -11,7 +11,7 @@ import msgspec
 
 from spanglass.model.message import ChatMessage
 from spanglass.model.record import Usage
-from spanglass.wire.base import DONE, ResponseView, listing, mapping, parts_of, text
+from spanglass.wire.base import DONE, ResponseView, listing, mapping, parts_of, split_thinking, text
 from spanglass.wire.error import read_error
 from spanglass.wire.openai_chat_tools import ToolCalls
 from spanglass.wire.usage import read_usage
@@ -44,6 +44,8 @@ class Choice(msgspec.Struct, gc=False):
     message: Delta | None = None
     finish_reason: Any = None
     text: Any = None
+    usage: Any = None  # moonshot's
+    error: Any = None  # openrouter's
 
 
 class Chunk(msgspec.Struct, gc=False):
@@ -55,6 +57,12 @@ class Chunk(msgspec.Struct, gc=False):
     usage: Any = None
     error: Any = None
     x_groq: Any = None
+    value: Any = None  # writer's text completions
+    object: Any = None
+    type: Any = None
+    code: Any = None
+    message: Any = None
+    error_type: Any = None
     data: Chunk | None = None  # mistral's stream events
 
 
@@ -79,15 +87,21 @@ def fold(events: Sequence[Event]) -> ResponseView:
         model = model or chunk.model
         if chunk.error is not None or chunk.x_groq is not None:
             groq = mapping(chunk.x_groq)
-            error = error or chunk.error or groq.get("error")
+            error = error or _error(chunk) or groq.get("error")
             usage = groq.get("usage") or usage
         usage = chunk.usage or usage
+        if not chunk.choices:
+            error = error or _error(chunk)
+            if chunk.value:
+                answers.setdefault(0, _Answer()).texts.append(text(chunk.value))
         for place, choice in enumerate(chunk.choices or ()):
             index = place if choice.index is None else choice.index
             answer = answers.get(index)
             if answer is None:
                 answer = answers[index] = _Answer()
             answer.add(choice)
+            error = error or choice.error
+            usage = choice.usage or usage
     ordered = [answers[index] for index in sorted(answers)]
     reasons = tuple(answer.finish_reason for answer in ordered if answer.finish_reason)
     return ResponseView(
@@ -123,7 +137,7 @@ class _Answer:
         if delta is None:
             self.texts.append(text(choice.text))
             return
-        content = delta.content
+        content = delta.content or choice.text
         if content:
             if type(content) is str:
                 self.texts.append(content)
@@ -132,7 +146,7 @@ class _Answer:
         if delta.reasoning_content or delta.reasoning:
             self.reasoning.append(text(delta.reasoning_content) or text(delta.reasoning))
         if delta.tool_calls:
-            self.calls.add(listing(delta.tool_calls))
+            self.calls.add(delta.tool_calls if isinstance(delta.tool_calls, list) else [delta.tool_calls])
         if delta.role or delta.refusal or delta.function_call or delta.audio or delta.images:
             self._add_rare(delta)
 
@@ -145,9 +159,9 @@ class _Answer:
             elif kind == "text":
                 self.texts.append(text(part.get("text")))
             elif kind == "thinking":
-                thought = part.get("thinking")
-                pieces = thought if isinstance(thought, list) else [{"text": thought}]
-                self.reasoning += [text(mapping(piece).get("text")) for piece in pieces]
+                left, thought = split_thinking([part])
+                self.parts += left
+                self.reasoning.append(thought or "")
             else:
                 self.parts.append(part)
 
@@ -172,6 +186,15 @@ class _Answer:
         return ChatMessage(self.role, content, "".join(self.reasoning) or None, self.calls.whole())
 
 
+def _error(chunk: Chunk) -> Any:
+    """The error that a chunk reports: under that name, its type perhaps beside a text; or the chunk is one."""
+    if isinstance(chunk.error, str) and chunk.error_type:
+        return {"error": chunk.error, "error_type": chunk.error_type}
+    if chunk.error or chunk.object != "error":
+        return chunk.error
+    return {"type": chunk.type, "code": chunk.code, "message": chunk.message}
+
+
 def _chunk(payload: Any, event: str | None) -> Chunk:
     """A chunk from any JSON: what is not as it should be is passed over."""
     fields = mapping(payload)
@@ -181,9 +204,8 @@ def _chunk(payload: Any, event: str | None) -> Chunk:
     if event == "error" and "error" not in fields:
         return Chunk(error=payload)
     choices = [_choice(choice) for choice in listing(fields.get("choices")) if isinstance(choice, dict)]
-    return Chunk(
-        fields.get("id"), fields.get("model"), choices, fields.get("usage"), fields.get("error"), fields.get("x_groq")
-    )
+    others = {key: fields.get(key) for key in Chunk.__struct_fields__ if key not in ("choices", "data")}
+    return Chunk(choices=choices, **others)
 
 
 def _choice(fields: dict[str, Any]) -> Choice:
@@ -194,4 +216,6 @@ def _choice(fields: dict[str, Any]) -> Choice:
         Delta(**{key: delta.get(key) for key in Delta.__struct_fields__}) if isinstance(delta, dict) else None,
         finish_reason=fields.get("finish_reason"),
         text=fields.get("text"),
+        usage=fields.get("usage"),
+        error=fields.get("error"),
     )

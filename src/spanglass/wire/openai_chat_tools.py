@@ -61,7 +61,7 @@ class ToolCalls:
     def __init__(self) -> None:
         self._calls: list[_Growing] = []
         self._open: dict[int | str, _Growing] = {}
-        self._by_id: dict[str, _Growing] = {}
+        self._by_id: dict[tuple[Any, str], _Growing] = {}  # some servers give all calls one id, and an index each
 
     def add(self, fragments: list[Any]) -> None:
         """Adds the ``tool_calls`` of one chunk."""
@@ -71,17 +71,17 @@ class ToolCalls:
             index, function = fragment.get("index"), fragment.get("function")
             key = index if type(index) is int else place
             call = self._open.get(key)
-            if call is not None and len(fragment) == 2 and type(function) is dict and len(function) == 1:  # noqa: PLR2004
+            if call is not None and len(fragment) == 2 and type(function) is dict and [*function] == ["arguments"]:  # noqa: PLR2004
                 call.add_arguments(function)  # an index and a piece of the arguments: what most chunks are
                 continue
             function = mapping(function) or mapping(fragment.get("custom"))
             call_id = text(fragment.get("id"))
-            call = self._by_id.get(call_id) or call
+            call = self._by_id.get((index, call_id)) or call
             if call is None or call.is_over(call_id, function):
                 call = self._begin(key)
             if call_id and not call.id:
                 call.id = call_id
-                self._by_id[call_id] = call
+                self._by_id[index, call_id] = call
             call.add(fragment, function)
 
     def add_legacy(self, function: JsonObject) -> None:

@@ -80,7 +80,15 @@ def _read_item(item: Any) -> tuple[ChatMessage, JsonObject]:
     if kind == "reasoning":
         reasoning, left = _split_reasoning(item)
         return ChatMessage.as_assistant([left] if left.keys() - {"type"} else None, reasoning_content=reasoning), {}
-    return ChatMessage(text(item.get("role")) or ("assistant" if kind else "user"), [item]), {}
+    role = text(item.get("role")) or _role_of(kind)
+    return ChatMessage(role, [item], tool_call_id=text(item.get("call_id")) or None if role == "tool" else None), {}
+
+
+def _role_of(kind: str) -> str:
+    """Whose an item of no message is: a hosted tool's output (a shell's, a computer's) comes from the caller's side."""
+    if kind.endswith("_output"):
+        return "tool"
+    return "user" if kind in ("", "mcp_approval_response") else "assistant"
 
 
 def _take_call(kind: str, rest: JsonObject) -> JsonObject:

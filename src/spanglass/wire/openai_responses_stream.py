@@ -64,19 +64,25 @@ def join_events(events: Sequence[Event]) -> Joined:
 
 
 def _join_items(events: Sequence[Event]) -> list[JsonObject]:
-    items: dict[int, _Item] = {}
+    items: dict[int | str, _Item] = {}
     for event, payload in events:
         fields = mapping(payload)
         kind = text(fields.get("type")) or event or ""
-        place = fields.get("output_index")
-        place = place if type(place) is int else 0
+        place = _place(fields)
         if kind in _TEXTS:
             items.setdefault(place, _Item()).add(kind, fields)
         elif kind == "response.output_item.done":
             items.setdefault(place, _Item()).done = mapping(fields.get("item"))
         elif kind == "response.output_item.added":
             items.setdefault(place, _Item()).start = mapping(fields.get("item"))
-    return [items[place].whole() for place in sorted(items)]
+    ordered = sorted(items, key=lambda place: place if isinstance(place, int) else -1)  # ids: as they came
+    return [items[place].whole() for place in ordered]
+
+
+def _place(fields: JsonObject) -> int | str:
+    """Which item an event is about: by its index, or in streams without by the item's id."""
+    index = fields.get("output_index")
+    return index if type(index) is int else text(fields.get("item_id")) or text(mapping(fields.get("item")).get("id"))
 
 
 class _Item:
