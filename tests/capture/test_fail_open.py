@@ -51,6 +51,7 @@ BOUNDARIES = {
     "taps.httpx_stream.__init__ (_AsyncChunks)",
     "taps.httpx_stream.__aiter__ (_AsyncChunks)",
     "taps.httpx_stream.__anext__ (_AsyncChunks)",
+    "taps.httpx_stream._resume (_AsyncChunks)",
     "taps.httpx_stream.aclose (_AsyncChunks)",
     "taps.httpx_stream.__del__ (_Tee)",
 }

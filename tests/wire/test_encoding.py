@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import tracemalloc
 import zlib
 
 import pytest
@@ -81,3 +82,23 @@ def test_brotli_without_its_package_says_what_to_install() -> None:
 def test_undoes_brotli_where_its_package_is_installed() -> None:
     brotli = pytest.importorskip("brotli")
     assert decode_content(brotli.compress(PLAIN), "br") == PLAIN
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "deflate ", "zstd", "gzip, zstd", " gzip", " zstd"])
+def test_no_more_is_undone_than_is_asked_for(encoding: str) -> None:
+    for limit in (1, 7, 100):
+        assert decode_content(ENCODED[encoding], encoding, limit) == PLAIN[: limit + 1]
+    assert decode_content(ENCODED[encoding], encoding, len(PLAIN)) == PLAIN
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_few_bytes_that_stand_for_many_take_no_room(encoding: str) -> None:
+    zeros = bytes(200_000_000)
+    bomb = zlib.compress(zeros, 1, zlib.MAX_WBITS | 16) if encoding == "gzip" else zstandard.compress(zeros)
+    del zeros
+    tracemalloc.start()
+    try:
+        assert len(decode_content(bomb, encoding, 1000)) == 1001
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()

@@ -21,10 +21,12 @@ from spanglass.wire.unread import Answer, ReadAnswer
 if TYPE_CHECKING:
     from spanglass.capture.call import Call
     from spanglass.capture.exchange import Incoming, Outgoing, Pairs
+    from spanglass.capture.stream import RequestCopy, StreamCopy
     from spanglass.model.record import State
 
 _RECORD = Boundary("attempt.record")
 _ANSWER = Boundary("attempt.read_response")
+_SENT = Boundary("attempt.request_body")
 _UNREAD = ResponseView()
 _HTTP_ERROR = 400
 
@@ -47,6 +49,10 @@ class Attempt:
         #: The request, if its body comes later.
         self.late = outgoing if outgoing.body is None else None
         self.head: Pairs = ()
+        #: What has come of an answer that is still arriving.
+        self.copy: StreamCopy | None = None
+        #: What has left of a request that the host generates.
+        self.sending: RequestCopy | None = None
         self._view: ResponseView | None = None
 
     @property
@@ -75,6 +81,9 @@ class Attempt:
         """The exchange is over: with an answer, whole or cut, or with an error, or dropped (``state``)."""
         if self.ended_at:
             return
+        if self.sending is not None:
+            with _SENT:
+                self.sending.broke_off()
         if incoming is None:
             self.ended_at = time.time_ns()
         else:
@@ -88,10 +97,17 @@ class Attempt:
             _RECORD.took(fault)
         self.call.attempt_ended(self, error, state)
 
-    def body_sent(self, body: bytes) -> None:
-        """A request body that the host generated has now left; ``body`` is all of it."""
+    def abandon(self, error: BaseException | None) -> None:
+        """The call is over, by ``error`` or because its session is; what has come of the answer is kept."""
+        if self.copy is not None:
+            self.copy.abandon(error)
+        elif not self.ended_at:
+            self.end(None, error, None if error is not None else "abandoned")
+
+    def body_sent(self, body: bytes, missing: tuple[str, ...] = ()) -> None:
+        """A request body that the host generated has left, all of it but for what is ``missing``."""
         if self.late is not None:
-            self.call.late_body(self.number, self.late, body)
+            self.call.late_body(self.number, self.late, body, missing)
 
     @property
     def is_good(self) -> bool:
@@ -119,6 +135,8 @@ class Attempt:
 
     def is_at_end(self) -> bool:
         """What has arrived holds its format's own last event, be it an error."""
+        if not self.is_good:  # an error's answer reads as one wherever it is cut
+            return False
         if has_last_event(self.masked_body or b""):
             return True
         view = self._read()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import force_setattr
 
 from spanglass.capture.attempt import Attempt
+from spanglass.capture.exchange import content_type_of
 from spanglass.capture.surroundings import call_begun, taken_over, upstream_entries
 from spanglass.export.recorder import Masked
 from spanglass.guard import Boundary
@@ -123,6 +124,12 @@ class Call:
         """How many HTTP exchanges it has made so far."""
         return self._attempt_count
 
+    @property
+    def awaits_retry(self) -> bool:
+        """Its last exchange failed; it is neither under way nor well answered."""
+        last = self._attempts[-1] if self._attempts else None
+        return last is None or ((last.ended or last.has_answer) and not last.is_good)
+
     def begin_attempt(self, outgoing: Outgoing, masked: Masked | None) -> Attempt:
         """Writes the request ahead; when this returns, it may leave the process."""
         if self._attempts:
@@ -144,9 +151,12 @@ class Call:
                 _SPAN.took(fault)
         return attempt
 
-    def late_body(self, number: int, outgoing: Outgoing, body: bytes) -> None:
+    def late_body(self, number: int, outgoing: Outgoing, body: bytes, missing: tuple[str, ...]) -> None:
         """Records a request body that was not at hand when the request left."""
-        masked = self._session.recorder.mask(body, "application/json", "request_body", number)
+        content_type = content_type_of(outgoing.headers) or "application/json"
+        masked = self._session.recorder.mask(body, content_type, "request_body", number)
+        if missing:
+            masked = Masked(masked.body, masked.redactions, (*masked.missing, *missing))
         self._record(self._request(number, outgoing, masked))
 
     def _record(self, *entries: Entry) -> bool:
@@ -188,8 +198,7 @@ class Call:
         """The SDK raised to the caller."""
         self._scoped = False
         for attempt in self._attempts:
-            if not attempt.ended:
-                attempt.end(None, error)
+            attempt.abandon(error)
         self._finish(error, self._attempts[-1] if self._attempts else None)
 
     def attempt_ended(self, attempt: Attempt, error: BaseException | None, state: State | None) -> None:
@@ -200,10 +209,10 @@ class Call:
     def abandon(self) -> None:
         """The process ends while an answer is still arriving."""
         self._scoped = False
+        last = self._attempts[-1] if self._attempts else None
         for attempt in self._attempts:
-            if not attempt.ended:
-                attempt.end(None, None, "abandoned")
-        self._finish(None, None, "abandoned")
+            attempt.abandon(None)
+        self._finish(None, last, "abandoned")
 
     def hand_over(self) -> CallSpan | None:
         """Gives its span and its place in the record to the call that goes over a wire instead; None if it is over."""
@@ -291,10 +300,14 @@ class Call:
                 if not complete and error is None and attempt.is_at_end():
                     # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
                     complete, state = True, None
+                elif error is None and not attempt.is_good:
+                    state = None  # that the call failed says more than that nobody read why
                 if not complete:
                     missing.append(f"{attempt.path}.response_body: {_cut(incoming.body, error, state)}")
         self._redactions += redactions
         self._missing += missing
+        if self._held is not None:
+            self._record()
         self._held = AttemptEntry(
             trace_id=span.trace_id,
             span_id=span.span_id,

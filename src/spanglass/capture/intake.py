@@ -44,6 +44,8 @@ def begin(session: Session, outgoing: Outgoing, context: Context) -> Attempt | N
     if found is None or not session.watching(context):
         return None
     scope = current_scope()
+    if scope is not None and not scope.takes():
+        scope = None
     call = None if scope is None else scope.call
     masked = None
     if outgoing.body is not None:

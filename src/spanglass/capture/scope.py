@@ -46,9 +46,16 @@ class Scope:
 
     def leave(self) -> None:
         """The SDK's call is over in this context."""
-        if self._token is not None:
-            _CURRENT.reset(self._token)
-            self._token = None
+        token, self._token = self._token, None
+        if token is not None and _CURRENT.get() is self:  # else finalised in a context that it was never entered in
+            _CURRENT.reset(token)
+
+    def takes(self, package: str | None = None) -> bool:
+        """Whether a request that is made now, by the SDK of a ``package``, is this call's: its first, or another try.
+
+        A hook, or whatever else of the host's runs inside an SDK's call, may call a model as well.
+        """
+        return package in (None, self.package) and (self.call is None or self.call.awaits_retry)
 
     def returned(self) -> None:
         """The SDK gave its result to the caller."""

@@ -69,7 +69,8 @@ def around(package: str, unsent: Callable[[Any, Any, Any, Scope], Call | None]) 
 
 def _open(package: str, unsent: Callable[[Scope], Call | None]) -> Scope | None:
     session = active()
-    if session is None or current_scope() is not None:  # older SDKs retry by calling themselves again from inside
+    outer = current_scope()
+    if session is None or (outer is not None and outer.takes(package)):  # older SDKs retry by calling themselves
         return None
     scope = Scope(session, package, unsent)
     scope.enter()

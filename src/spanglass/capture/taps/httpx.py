@@ -43,11 +43,12 @@ _REQUEST_KEY = otel_context.create_key("spanglass-request")
 class Watched:
     """One request on its way: the attempt it is, and the context that it is sent in."""
 
-    __slots__ = ("_token", "attempt", "session")
+    __slots__ = ("_token", "attempt", "request", "session")
 
     def __init__(self, session: Session, attempt: Attempt, request: Any, context: Context) -> None:
         self.session = session
         self.attempt = attempt
+        self.request = request
         span = attempt.call.span.span
         # A client that subclasses and calls super().send comes by twice with one request; see FACTS of google-genai.
         inside = {**context, _REQUEST_KEY: request}
@@ -57,8 +58,9 @@ class Watched:
 
     def leave(self) -> None:
         """Out of the context that the request was sent in."""
-        if self._token is not None:
-            token, self._token = self._token, None
+        token, self._token = self._token, None
+        # A coroutine that is finalised when its loop is gone ends in another context, which was never entered.
+        if token is not None and otel_context.get_current().get(_REQUEST_KEY) is self.request:
             otel_context.detach(token)
 
 
@@ -75,7 +77,7 @@ def watch(request: Any) -> Watched | None:
     if attempt is None:
         return None
     if outgoing.body is None:
-        request.stream = request_tee(request.stream, attempt)
+        request.stream = request_tee(request.stream, attempt, session.settings.max_body_bytes)
     return Watched(session, attempt, request, context)
 
 
@@ -84,7 +86,7 @@ def receive(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy, Any
     headers = response.headers.raw
     attempt = watched.attempt
     if response.is_stream_consumed or response.is_closed:
-        attempt.end(Incoming(response.status_code, headers, response.content, complete=True, ended_at=time.time_ns()))
+        attempt.end(_read(response, attempt))
         return
     attempt.answered(response.status_code, headers)
     attempt.streams()
@@ -134,11 +136,40 @@ def install(module: ModuleType) -> list[tuple[Any, str, Any]]:
     ]
 
 
+def _read(response: Any, attempt: Attempt) -> Incoming:
+    """An answer that is read; or that a hook of the host's has used up or closed, and nobody can read any more."""
+    missing: tuple[str, ...] = ()
+    try:
+        content = response.content
+    except Exception:  # noqa: BLE001 - each of the two libraries has its own ResponseNotRead
+        content = None
+        missing = (f"{attempt.path}.response_body: used up or closed before it could be copied",)
+    return Incoming(
+        response.status_code,
+        response.headers.raw,
+        content,
+        complete=content is not None,
+        ended_at=time.time_ns(),
+        missing=missing,
+    )
+
+
 def _fail(watched: Watched, error: BaseException) -> None:
     with _LEAVE:
         watched.leave()
     with _FAIL:
-        watched.attempt.end(None, error)
+        response = getattr(error, "response", None)  # what a hook's `raise_for_status` raises has the answer
+        mine = response is not None and getattr(response, "_request", None) is watched.request
+        watched.attempt.end(_read(response, watched.attempt) if mine else _unread(error, watched.attempt), error)
+
+
+def _unread(error: BaseException, attempt: Attempt) -> Incoming | None:
+    """What is known of an answer that broke while the library read its body: that it is not here."""
+    kind = type(error).__name__
+    if kind != "DecodingError" and not (kind == "RemoteProtocolError" and "message body" in str(error)):
+        return None
+    missing = f"{attempt.path}.response_body: the library keeps what had arrived of it when reading broke with {kind}"
+    return Incoming(None, (), None, complete=False, ended_at=time.time_ns(), missing=(missing,))
 
 
 def _answer(watched: Watched, response: Any, tee: Callable[[Any, StreamCopy, Any], Any]) -> None:

@@ -6,13 +6,16 @@ checks the type of a stream before it reads, so the classes are made for the lib
 
 from __future__ import annotations
 
+import time
+from copy import copy as shallow_copy
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from spanglass.capture.stream import StreamCopy
+from spanglass.capture.stream import RequestCopy, StreamCopy
 from spanglass.guard import Boundary
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 
     from spanglass.capture.attempt import Attempt
 
@@ -23,20 +26,32 @@ _HTTP_ERROR = 400
 _HURRY_S = 0.1
 
 
-class _Tee:
-    """What both tees share: the inner stream shows through, and being collected ends the copy."""
+class _Shown:
+    """A stream through which the inner one shows; copied, it is the inner one."""
 
     _inner: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_inner":  # not made yet
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+    def __copy__(self) -> Any:
+        return shallow_copy(self._inner)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return deepcopy(self._inner, memo)
+
+
+class _Tee(_Shown):
+    """What both tees share: being collected ends the copy."""
+
     _copy: StreamCopy
 
     def __init__(self, inner: Any, copy: StreamCopy, response: Any) -> None:
         self._inner = inner
         self._copy = copy
-        timeouts = _timeouts_of_an_error(response)
-        self._hurry = None if timeouts is None else _Hurry(timeouts)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+        self._hurry = _Hurry(response.request) if _is_short_error(response, inner) else None
 
     def __del__(self) -> None:
         copy: StreamCopy | None = self.__dict__.get("_copy")
@@ -67,20 +82,22 @@ class _SyncTee(_Tee):
             self._copy.ended()
 
     def close(self) -> None:
-        with _REST:
-            self._read_rest()
         try:
-            self._inner.close()
+            with _REST:
+                self._read_rest()
         finally:
-            with _END:
-                self._copy.closed()
+            try:
+                self._inner.close()
+            finally:
+                with _END:
+                    self._copy.closed()
 
     def _read_rest(self) -> None:
         if self._hurry is None or not self._copy.unread:
             return
         chunks = iter(self._inner)
         with self._hurry:
-            while self._copy.is_short:
+            while self._copy.is_short and not self._hurry.is_over():
                 try:
                     chunk = next(chunks)
                 except StopIteration:
@@ -103,38 +120,44 @@ class _AsyncChunks:
     def __init__(self, inner: AsyncGenerator[bytes, Any], copy: StreamCopy, tee: Any) -> None:
         self._inner = inner
         self._next = inner.__anext__
-        self._copy = copy
+        self._copy: StreamCopy | None = copy  # None: closed before its end
         self._add = copy.add
         self._tee = tee
 
     def __aiter__(self) -> _AsyncChunks:
         return self
 
-    async def __anext__(self) -> bytes:
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._resume(self._next)
+
+    def asend(self, value: Any) -> Awaitable[bytes]:
+        return self._resume(self._inner.asend, value)
+
+    def athrow(self, *error: Any) -> Awaitable[bytes]:
+        return self._resume(self._inner.athrow, *error)
+
+    async def aclose(self) -> None:
+        self._copy = None
+        await self._inner.aclose()
+
+    async def _resume(self, resume: Callable[..., Awaitable[bytes]], *args: Any) -> bytes:
         try:
-            chunk = await self._next()
+            chunk = await resume(*args)
         except StopAsyncIteration:
             with _END:
-                self._copy.ended()
+                if self._copy is not None:
+                    self._copy.ended()
             raise
         except BaseException as error:
             with _END:
-                self._copy.broke(error)
+                if self._copy is not None:
+                    self._copy.broke(error)
             raise
         try:
             self._add(chunk)
         except Exception as fault:  # noqa: BLE001 - the boundary
             _CHUNK.took(fault)
         return chunk
-
-    async def asend(self, value: Any) -> bytes:
-        return await self._inner.asend(value)
-
-    async def athrow(self, *error: Any) -> bytes:
-        return await self._inner.athrow(*error)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 class _AsyncTee(_Tee):
@@ -144,20 +167,22 @@ class _AsyncTee(_Tee):
         return _AsyncChunks(self._inner.__aiter__(), self._copy, self)
 
     async def aclose(self) -> None:
-        with _REST:
-            await self._read_rest()
         try:
-            await self._inner.aclose()
+            with _REST:
+                await self._read_rest()
         finally:
-            with _END:
-                self._copy.closed()
+            try:
+                await self._inner.aclose()
+            finally:
+                with _END:
+                    self._copy.closed()
 
     async def _read_rest(self) -> None:
         if self._hurry is None or not self._copy.unread:
             return
         chunks = self._inner.__aiter__()
         with self._hurry:
-            while self._copy.is_short:
+            while self._copy.is_short and not self._hurry.is_over():
                 try:
                     chunk = await chunks.__anext__()
                 except StopAsyncIteration:
@@ -182,55 +207,82 @@ class _Hurry:
     """Reading within the time that is given to the rest of an error answer which the host closes unread.
 
     SDKs close the answer to a failed attempt without reading why it failed, and then try again. Its few bytes are
-    mostly here already; for what is not, each read waits `_HURRY_S` at most, by the library's own timeout. (openai 3's
-    async client drains for as long before it closes.)
+    mostly here already; for what is not, each read waits `_HURRY_S` at most, by the library's own timeout, and no read
+    begins after as long. (openai 3's async client drains for as long before it closes.)
     """
 
-    def __init__(self, timeouts: dict[str, Any]) -> None:
-        self._timeouts = timeouts
-        self._before: Any = None
+    def __init__(self, request: Any) -> None:
+        self._extensions = request.extensions
+        self._until = 0.0
 
     def __enter__(self) -> None:
-        self._before = self._timeouts.get("read")
-        self._timeouts["read"] = _HURRY_S
+        self._until = time.monotonic() + _HURRY_S
+        self._timeouts = self._extensions["timeout"]
+        # The host's own dict may be here, and serve other requests.
+        self._extensions["timeout"] = {**self._timeouts, "read": _HURRY_S}
 
     def __exit__(self, *_error: object) -> None:
-        self._timeouts["read"] = self._before
+        self._extensions["timeout"] = self._timeouts
+
+    def is_over(self) -> bool:
+        """The time is up."""
+        return time.monotonic() > self._until
 
 
-def _timeouts_of_an_error(response: Any) -> dict[str, Any] | None:
-    """The request's timeouts, which the library asks at each read; None for an answer that is no short error."""
+def _is_short_error(response: Any, inner: Any) -> bool:
+    """Whether what is left of an answer is the little that an error says, and comes from the library's own transport.
+
+    Of that it is known that it obeys the timeouts of its request, which it asks for at each body.
+    """
     if response.status_code < _HTTP_ERROR:
-        return None
-    length = response.headers.get("content-length", "")
-    timeouts = response.request.extensions.get("timeout")
-    short = length.isdigit() and int(length) <= StreamCopy.LONG
-    return timeouts if short and isinstance(timeouts, dict) else None
+        return False
+    length = response.headers.get("content-length", "0")
+    transport = type(getattr(inner, "_stream", None)).__module__
+    return (
+        length.isdigit()
+        and int(length) <= StreamCopy.LONG
+        and isinstance(response.request.extensions.get("timeout"), dict)
+        and transport.startswith("httpx")
+        and transport.endswith("._transports.default")
+    )
 
 
-def request_tee(inner: Any, attempt: Attempt) -> Any:
+class _RequestTee(_Shown):
     """A request body that the host generates, copied while it leaves."""
-    base = next(cls for cls in type(inner).__mro__ if cls.__name__ in ("SyncByteStream", "AsyncByteStream"))
-    if hasattr(inner, "__aiter__"):
 
-        class AsyncBody(base):  # type: ignore[misc, valid-type]
-            async def __aiter__(self) -> AsyncIterator[bytes]:
-                sent = []
-                async for chunk in inner:
-                    sent.append(chunk)
-                    yield chunk
-                with _END:
-                    attempt.body_sent(b"".join(sent))
+    def __init__(self, inner: Any, attempt: Attempt, bound: int) -> None:
+        self._inner = inner
+        self._attempt = attempt
+        self._bound = bound
 
-        return AsyncBody()
+    def _begin(self) -> RequestCopy:
+        """The copy of one sending; a redirect or an authentication sends it again."""
+        made = self._attempt.sending = RequestCopy(self._attempt, self._bound)
+        return made
 
-    class SyncBody(base):  # type: ignore[misc, valid-type]
-        def __iter__(self) -> Iterator[bytes]:
-            sent = []
-            for chunk in inner:
-                sent.append(chunk)
-                yield chunk
-            with _END:
-                attempt.body_sent(b"".join(sent))
+    def __iter__(self) -> Iterator[bytes]:
+        copy = self._begin()
+        for chunk in self._inner:
+            with _CHUNK:
+                copy.add(chunk)
+            yield chunk
+        with _END:
+            copy.ended()
 
-    return SyncBody()
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        copy = self._begin()
+        async for chunk in self._inner:
+            with _CHUNK:
+                copy.add(chunk)
+            yield chunk
+        with _END:
+            copy.ended()
+
+
+def request_tee(inner: Any, attempt: Attempt, bound: int) -> Any:
+    """A stand-in for the body of a request that copies what goes through it, ``bound`` bytes at most.
+
+    It is of the library's types that ``inner`` is of: a sync stream, an async one, or as a multipart body is, both.
+    """
+    streams = [cls for cls in type(inner).__mro__ if cls.__name__ in ("SyncByteStream", "AsyncByteStream")]
+    return type("RequestTee", (_RequestTee, *streams), {})(inner, attempt, bound)
