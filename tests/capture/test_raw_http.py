@@ -195,3 +195,30 @@ def test_what_the_library_asks_of_its_stream_is_answered(provider: FakeProvider,
         with pytest.raises(library.StreamConsumed):
             list(got.iter_raw())
     assert pieces
+
+
+def test_a_server_is_known_by_its_port(watch: Watch, library: Any) -> None:
+    watch.install()
+    answer = {"message": {"role": "assistant", "content": "Hello"}, "done": True}
+    transport = library.MockTransport(lambda _: library.Response(200, json=answer))
+    with library.Client(transport=transport) as client:
+        client.post("http://localhost:11434/api/chat", content=BODY, headers=JSON)
+    (span,) = watch.gen_ai_spans()
+    assert (fetch(span).provider, span.name) == ("ollama", "chat m")
+
+
+def test_a_model_behind_a_name_of_the_accounts_own_is_read_by_its_body(watch: Watch, library: Any) -> None:
+    watch.install()
+    body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    answer = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hello"}], "model": "c"}
+    transport = library.MockTransport(lambda _: library.Response(200, json=answer))
+    url = "https://bedrock-runtime.eu-north-1.amazonaws.com/model/arn%3Aaws%3Abedrock%3Aprofile%2Fx1/invoke"
+    with library.Client(transport=transport) as client:
+        client.post(url, json=body)
+    (span,) = watch.gen_ai_spans()
+    record = fetch(span)
+    assert (record.format, record.provider, record.output[0].content) == (
+        "anthropic_messages",
+        "aws.bedrock",
+        [{"type": "text", "text": "Hello"}],
+    )

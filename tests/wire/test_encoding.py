@@ -94,7 +94,7 @@ def test_no_more_is_undone_than_is_asked_for(encoding: str) -> None:
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 def test_a_few_bytes_that_stand_for_many_take_no_room(encoding: str) -> None:
     zeros = bytes(200_000_000)
-    bomb = zlib.compress(zeros, 1, zlib.MAX_WBITS | 16) if encoding == "gzip" else zstandard.compress(zeros)
+    bomb = gzip.compress(zeros, 1) if encoding == "gzip" else zstandard.compress(zeros)
     del zeros
     tracemalloc.start()
     try:

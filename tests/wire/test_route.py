@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from spanglass.wire.read import FORMATS
-from spanglass.wire.route import Route, looks_like_llm, route
+from spanglass.wire.route import Route, fits, looks_like_llm, route
 
 CHAT = ("openai_chat", "chat")
 TEXT = ("openai_completions", "text_completion")
@@ -86,6 +89,54 @@ CALLS: list[tuple[str, str, tuple[str, str], str | None, str | None]] = [
     ("api.cohere.com", "/v2/chat", OPAQUE, "cohere", None),
     ("api.cohere.com", "/v2/embed", EMBEDDINGS, "cohere", None),
     ("localhost:11434", "/api/chat", OPAQUE, "ollama", None),
+    ("localhost:11434", "/api/embed", EMBEDDINGS, "ollama", None),
+    (
+        "us-central1-aiplatform.googleapis.com",
+        "/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict",
+        EMBEDDINGS,
+        "gcp.vertex_ai",
+        "text-embedding-005",
+    ),
+    (
+        "us-central1-aiplatform.googleapis.com",
+        "/v1/projects/p/locations/l/publishers/google/models/imagen-4:predict",
+        ("opaque", "generate_content"),
+        "gcp.vertex_ai",
+        "imagen-4",
+    ),
+    (
+        "generativelanguage.googleapis.com",
+        "/v1beta/models/gemini-2.5-flash:countTokens",
+        ("opaque", "count_tokens"),
+        "gcp.gemini",
+        "gemini-2.5-flash",
+    ),
+    (
+        "generativelanguage.googleapis.com",
+        "/v1beta/interactions",
+        ("opaque", "generate_content"),
+        "gcp.gemini",
+        None,
+    ),
+    ("api.voyageai.com", "/v1/multimodalembeddings", EMBEDDINGS, "voyage_ai", None),
+    ("api.cohere.com", "/v2/rerank", ("opaque", "rerank"), "cohere", None),
+    ("api.mistral.ai", "/v1/conversations/conv_1", OPAQUE, "mistral_ai", None),
+    ("us-south.ml.cloud.ibm.com", "/ml/v1/text/generation", ("opaque", "text_completion"), "ibm.watsonx.ai", None),
+    ("us-south.ml.cloud.ibm.com", "/ml/v1/text/embeddings", EMBEDDINGS, "ibm.watsonx.ai", None),
+    (
+        "router.huggingface.co",
+        "/hf-inference/models/BAAI/bge-m3/pipeline/feature-extraction",
+        EMBEDDINGS,
+        "huggingface",
+        "BAAI/bge-m3",
+    ),
+    (
+        "router.huggingface.co",
+        "/hf-inference/models/google/flan-t5",
+        ("opaque", "text_completion"),
+        "huggingface",
+        "google/flan-t5",
+    ),
     ("localhost:11434", "/v1/chat/completions", CHAT, "ollama", None),
 ]
 
@@ -149,6 +200,42 @@ NOT_LLM = [
 @pytest.mark.parametrize("body", LLM, ids=lambda body: repr(body[:30]))
 def test_a_body_with_a_model_and_a_prompt_looks_like_a_call(body: bytes) -> None:
     assert looks_like_llm(body)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/v1/traces/ingest",
+            {"data": [{"span_data": {"type": "generation", "model": "m", "input": [{"role": "u"}]}}]},
+        ),
+        ("/api/public/ingestion", {"batch": [{"body": {"model": "m", "input": "Hi"}}]}),
+        ("/runs/batch", {"post": [{"inputs": {"messages": [{"role": "user"}]}, "extra": {"model": "m"}}]}),
+        ("/mcp", {"method": "sampling/createMessage", "params": {"messages": [{"role": "user"}]}}),
+        ("/v1/messages/batches", {"requests": [{"params": {"model": "m", "messages": [{"role": "user"}]}}]}),
+        ("/v1/threads", {"messages": [{"role": "user", "content": "Hi"}]}),
+        ("/v1beta/models/gemini:batchGenerateContent", {"contents": [{"parts": [{"text": "Hi"}]}]}),
+        ("/v1beta/cachedContents", {"model": "m", "contents": [{"parts": [{"text": "Hi"}]}]}),
+    ],
+)
+def test_what_tells_of_calls_or_is_kept_for_later_is_none(path: str, body: Any) -> None:
+    assert not looks_like_llm(json.dumps(body).encode(), path)
+
+
+@pytest.mark.parametrize(
+    ("wire_format", "body", "expected"),
+    [
+        ("openai_chat", b"{}", True),
+        ("anthropic_messages", b'{"model": "m", "system": "' + b"s" * 9_000 + b'", "messages": []}', True),
+        ("anthropic_messages", b'{"messages": [{"to": "1"}]}', False),
+        ("openai_responses", b'{"input": "Hi"}', True),
+        ("openai_responses", b'{"answers": [1]}', False),
+        ("openai_completions", b'{"user": 1}', False),
+        ("embeddings", b'{"vectors": [1]}', False),
+    ],
+)
+def test_a_path_that_others_use_too_is_a_models_by_its_body(wire_format: str, body: bytes, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert fits(wire_format, body) is expected
 
 
 @pytest.mark.parametrize("body", NOT_LLM, ids=lambda body: repr(body[:30]))

@@ -22,6 +22,11 @@ class Server(NamedTuple):
     host: str
     port: int | None
 
+    @property
+    def address(self) -> str:
+        """The host, with its port where that is not the scheme's own."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
 
 class Outgoing(msgspec.Struct, frozen=True):
     """A request that is about to leave.

@@ -15,7 +15,7 @@ from opentelemetry.context import get_current
 from spanglass.capture.call import Call
 from spanglass.capture.exchange import Server, content_type_of
 from spanglass.capture.scope import current_scope
-from spanglass.wire.route import Route, looks_like_llm, provider_of, route
+from spanglass.wire.route import Route, fits, looks_like_llm, provider_of, route
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from spanglass.capture.session import Session
     from spanglass.settings import CaptureUrl
 
-#: Formats whose path other services use as well (``/v1/messages`` sends text messages, too).
-_SHARED_PATHS = frozenset({"anthropic_messages"})
 #: Whose API a format is, where neither the host nor the SDK tells.
 _PROVIDERS = {
     "openai_chat": "openai",
@@ -66,11 +64,11 @@ def begin(session: Session, outgoing: Outgoing, context: Context) -> Attempt | N
 def begin_unsent(scope: Scope, method: str, url: str, model: str | None) -> Call | None:
     """The call of a request that an SDK could not even build; or None if it is not to be captured."""
     parts = urlsplit(url)
-    found = route(method.upper(), parts.hostname or "", parts.path)
+    server = Server(parts.hostname or "", parts.port)
+    found = route(method.upper(), server.address, parts.path)
     if found is None or not scope.session.watching():
         return None
     found = _with_provider(found, scope.package)._replace(model=found.model or model)
-    server = Server(parts.hostname or "", parts.port)
     return Call(scope.session, found, scope.started_at, server, None, get_current(), scoped=True)
 
 
@@ -80,12 +78,17 @@ def find_route(session: Session, outgoing: Outgoing) -> Route | None:
         named = _configured(session.settings.capture_urls, outgoing.url)
         if named is not None:
             return named
-    found = route(outgoing.method, outgoing.server.host, outgoing.path)
-    body = outgoing.body
-    if found is None and body is not None and looks_like_llm(body):
-        return Route("opaque", provider_of(outgoing.server.host), _operation(outgoing.path, body))
-    if found is not None and found.provider is None and found.format in _SHARED_PATHS:
-        return found if body is None or looks_like_llm(body) else None
+    host, body = outgoing.server.address, outgoing.body
+    found = route(outgoing.method, host, outgoing.path)
+    if body is None:
+        return found
+    if found is None:
+        if looks_like_llm(body, outgoing.path):
+            return Route("opaque", provider_of(host), _operation(outgoing.path, body))
+    elif found.provider is None:
+        return found if fits(found.format, body) else None
+    elif found.format == "opaque" and found.provider == "aws.bedrock" and b'"anthropic_version"' in body:
+        return found._replace(format="anthropic_messages")  # behind a name of the account's own
     return found
 
 

@@ -2,7 +2,7 @@
 
 Invariant: the method and the end of the path decide, so that proxies, gateways and servers on localhost count too; the
 host only tells the provider. A GET, a batch, one stored response are no calls. An API that has nothing to do with
-models can share a path (``/v1/messages``): where `Route.provider` is None, the caller makes sure with `looks_like_llm`.
+models can share a path (``/v1/messages``): where `Route.provider` is None, the caller makes sure with `fits`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
+
+import msgspec
 
 _CHAT, _COUNT, _EMBED, _TEXT, _GENERATE = "chat", "count_tokens", "embeddings", "text_completion", "generate_content"
 
@@ -62,9 +64,18 @@ _RULES = (
     _rule(r"/publishers/mistralai/models/(?P<model>[^/:]+):(?:streamRawPredict|rawPredict)$", "openai_chat", _CHAT),
     _rule(r"/model/(?P<model>[^/]*anthropic\.[^/]+)/invoke(?:-with-response-stream)?$", "anthropic_messages", _CHAT),
     _rule(r"/model/(?P<model>[^/]+)/(?:invoke(?:-with-response-stream)?|converse(?:-stream)?)$", "opaque", _CHAT),
-    _rule(r"/models/(?P<model>[^/:]+):(?:e|asyncBatchE|batchE)mbedContents?$", "embeddings", _EMBED),
+    _rule(r"/publishers/google/models/(?P<model>[^/:]*embedding[^/:]*):predict$", "embeddings", _EMBED),
+    _rule(r"/publishers/[^/]+/models/(?P<model>[^/:]+):predict$", "opaque", _GENERATE),
+    _rule(r"/models/(?P<model>[^/:]+):(?:count|compute)Tokens$", "opaque", _COUNT),
+    _rule(r"/models/(?P<model>[^/:]+):(?:e|batchE)mbedContents?$", "embeddings", _EMBED),
     _rule(r"/models/(?P<model>[^/:]+):(?:g|streamG)enerateContent$", "opaque", _GENERATE),
-    _rule(r"/embeddings$", "embeddings", _EMBED),
+    _rule(r"/interactions$", "opaque", _GENERATE, "gcp.gemini", "gcp.vertex_ai"),
+    _rule(r"/(?:multimodal|contextualized)?embeddings$", "embeddings", _EMBED),
+    _rule(r"/v[12]/rerank$", "opaque", "rerank", "cohere", "voyage_ai", "together_ai"),
+    _rule(r"/v1/conversations(?:/[^/]+)?$", "opaque", _CHAT, "mistral_ai"),
+    _rule(r"/ml/v1/text/generation(?:_stream)?$", "opaque", _TEXT, "ibm.watsonx.ai"),
+    _rule(r"/models/(?P<model>[^/]+/[^/]+)/pipeline/feature-extraction$", "embeddings", _EMBED, "huggingface"),
+    _rule(r"/models/(?P<model>[^/]+/[^/]+)$", "opaque", _TEXT, "huggingface"),
     _rule(r"/v[12]/chat$", "opaque", _CHAT, "cohere"),
     _rule(r"/v[12]/embed$", "embeddings", _EMBED, "cohere"),
     _rule(r"/api/(?:chat|generate)$", "opaque", _CHAT, "ollama"),
@@ -168,14 +179,51 @@ def provider_of(host: str) -> str | None:
     return None
 
 
+#: What the body has, of each group one, that makes a path which others use as well one to a model.
+_MARKS: dict[str, tuple[tuple[bytes, ...], ...]] = {
+    "anthropic_messages": ((b'"messages"',), (b'"model"', b'"role"')),
+    "openai_responses": ((b'"model"', b'"input"', b'"prompt"'),),
+    "openai_completions": ((b'"prompt"', b'"model"'),),
+    "embeddings": ((b'"input"', b'"model"', b'"texts"', b'"inputs"', b'"content"'),),
+}
+
+
+def fits(format: str, body: bytes) -> bool:  # noqa: A002 - the word of the record
+    """Whether a body that went to a host which is not known may be one of this format, and not another service's.
+
+    Example:
+        >>> fits("anthropic_messages", b'{"messages": [{"to": "+47 22", "content": "Hi"}]}')
+        False
+    """
+    return all(any(mark in body for mark in group) for group in _MARKS.get(format, ()))
+
+
+#: Under these, prompts travel that nobody answers now: batches, caches, what other tools tell of calls.
+_NO_CALLS = re.compile(
+    r"/(?:batches|threads|cachedContents|ingest|ingestion|traces|batch)$|:(?:batchGenerateContent|asyncBatchEmbedContent)$"
+)
 _HEAD, _TAIL = 4096, 1024
 _PROMPT_KEYS = (b'"prompt"', b'"input"', b'"inputs"', b'"contents"')
 
 
-def looks_like_llm(body: bytes) -> bool:
+class _Top(msgspec.Struct, gc=False):
+    """The keys of a body that tell, unread."""
+
+    messages: msgspec.Raw | None = None
+    contents: msgspec.Raw | None = None
+    prompt: msgspec.Raw | None = None
+    input: msgspec.Raw | None = None
+    inputs: msgspec.Raw | None = None
+
+
+_read_top = msgspec.json.Decoder(_Top).decode
+
+
+def looks_like_llm(body: bytes, path: str = "") -> bool:
     """Whether a body that goes to an endpoint unknown to `route` plainly is a call to a model.
 
-    Looks at the head and the tail only, which costs about a microsecond at any size.
+    Looks at the head and the tail only, which costs about a microsecond at any size; and where they look like one, at
+    the keys, because what tells of calls has the same words further in.
 
     Example:
         >>> looks_like_llm(b'{"model": "m", "messages": [{"role": "user", "content": "Hi"}]}')
@@ -183,6 +231,17 @@ def looks_like_llm(body: bytes) -> bool:
         >>> looks_like_llm(b'{"messages": ["to a chat room"]}')
         False
     """
+    if not _glance(body) or _NO_CALLS.search(path.rstrip("/")):
+        return False
+    try:
+        top = _read_top(body)
+    except (ValueError, RecursionError):  # no JSON as it should be: as it looks
+        return True
+    prompts = (top.messages, top.contents, top.prompt, top.input, top.inputs)
+    return any(prompt is not None for prompt in prompts)
+
+
+def _glance(body: bytes) -> bool:
     head = body[:_HEAD]
     if head.lstrip()[:1] != b"{":
         return False

@@ -200,5 +200,6 @@ _places: dict[str, tuple[Server, str]] = {}
 def _place(text: str, url: Any) -> tuple[Server, str]:
     if len(_places) >= _PLACES_KEPT:
         _places.clear()
-    place = _places[text] = (Server(url.host, url.port), url.path)
+    path = url.raw_path.partition(b"?")[0].decode("ascii")  # as sent: `url.path` is decoded, and a slash in a name one
+    place = _places[text] = (Server(url.host, url.port), path)
     return place
