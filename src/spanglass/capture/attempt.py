@@ -112,7 +112,12 @@ class Attempt:
     @property
     def is_good(self) -> bool:
         """An answer came, and its status, if it has one, is no error's."""
-        return self.has_answer and (self.status or 0) < _HTTP_ERROR
+        return self.has_answer and not self.is_refused
+
+    @property
+    def is_refused(self) -> bool:
+        """The status of its answer is an error's."""
+        return (self.status or 0) >= _HTTP_ERROR
 
     def told_error(self) -> ErrorInfo | None:
         """The error that the answer reports: by its status, or in a body that a good status came with."""
@@ -135,7 +140,7 @@ class Attempt:
 
     def is_at_end(self) -> bool:
         """What has arrived holds its format's own last event, be it an error."""
-        if not self.is_good:  # an error's answer reads as one wherever it is cut
+        if self.is_refused:  # an error's answer reads as one wherever it is cut
             return False
         if has_last_event(self.masked_body or b""):
             return True

@@ -300,7 +300,7 @@ class Call:
                 if not complete and error is None and attempt.is_at_end():
                     # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
                     complete, state = True, None
-                elif error is None and not attempt.is_good:
+                elif error is None and attempt.is_refused:
                     state = None  # that the call failed says more than that nobody read why
                 if not complete:
                     missing.append(f"{attempt.path}.response_body: {_cut(incoming.body, error, state)}")

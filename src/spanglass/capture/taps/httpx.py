@@ -168,7 +168,7 @@ def _unread(error: BaseException, attempt: Attempt) -> Incoming | None:
     kind = type(error).__name__
     if kind != "DecodingError" and not (kind == "RemoteProtocolError" and "message body" in str(error)):
         return None
-    missing = f"{attempt.path}.response_body: the library keeps what had arrived of it when reading broke with {kind}"
+    missing = f"{attempt.path}.response_body: what had arrived of it is not here: reading it broke with {kind}"
     return Incoming(None, (), None, complete=False, ended_at=time.time_ns(), missing=(missing,))
 
 

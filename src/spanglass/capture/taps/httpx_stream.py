@@ -23,7 +23,7 @@ _CHUNK = Boundary("tap.chunk")
 _END = Boundary("tap.end")
 _REST = Boundary("tap.rest")
 _HTTP_ERROR = 400
-_HURRY_S = 0.1
+_READ_S, _REST_S = 0.1, 0.5
 
 
 class _Shown:
@@ -207,8 +207,8 @@ class _Hurry:
     """Reading within the time that is given to the rest of an error answer which the host closes unread.
 
     SDKs close the answer to a failed attempt without reading why it failed, and then try again. Its few bytes are
-    mostly here already; for what is not, each read waits `_HURRY_S` at most, by the library's own timeout, and no read
-    begins after as long. (openai 3's async client drains for as long before it closes.)
+    mostly here already; for what is not, each read waits `_READ_S` at most, by the library's own timeout, and none
+    begins after `_REST_S`. (openai 3's async client drains for 0.1 s before it closes.)
     """
 
     def __init__(self, request: Any) -> None:
@@ -216,10 +216,10 @@ class _Hurry:
         self._until = 0.0
 
     def __enter__(self) -> None:
-        self._until = time.monotonic() + _HURRY_S
+        self._until = time.monotonic() + _REST_S
         self._timeouts = self._extensions["timeout"]
         # The host's own dict may be here, and serve other requests.
-        self._extensions["timeout"] = {**self._timeouts, "read": _HURRY_S}
+        self._extensions["timeout"] = {**self._timeouts, "read": _READ_S}
 
     def __exit__(self, *_error: object) -> None:
         self._extensions["timeout"] = self._timeouts
