@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from copy import copy as shallow_copy
 from copy import deepcopy
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from spanglass.capture.stream import RequestCopy, StreamCopy
@@ -284,5 +285,10 @@ def request_tee(inner: Any, attempt: Attempt, bound: int) -> Any:
 
     It is of the library's types that ``inner`` is of: a sync stream, an async one, or as a multipart body is, both.
     """
-    streams = [cls for cls in type(inner).__mro__ if cls.__name__ in ("SyncByteStream", "AsyncByteStream")]
-    return type("RequestTee", (_RequestTee, *streams), {})(inner, attempt, bound)
+    streams = (cls for cls in type(inner).__mro__ if cls.__name__ in ("SyncByteStream", "AsyncByteStream"))
+    return _request_tee_class(tuple(streams))(inner, attempt, bound)
+
+
+@lru_cache(maxsize=16)
+def _request_tee_class(streams: tuple[type, ...]) -> Any:
+    return type("RequestTee", (_RequestTee, *streams), {})
