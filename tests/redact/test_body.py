@@ -356,3 +356,66 @@ def test_hostile_bodies_are_masked_like_any_other() -> None:
     for text in hostile:
         masked, _ = REDACTOR.body(text.encode())
         assert REDACTOR.body(masked)[0] == masked
+
+
+def test_json_that_is_sent_as_a_form_is_masked_as_json() -> None:
+    body = '{"messages": [{"content": "set password=foo & go"}], "api_key": "hunt&er2", "max_tokens": 5}'
+    masked = json.loads(_mask(body, "application/x-www-form-urlencoded"))
+    assert masked == {**json.loads(body), "api_key": REDACTED}
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["token='abc12345xyz", "export TOKEN='abc12345xyz", "{'token': 'abc12345xyz", "{\\\"a\\\": {'token': 'abc12345xyz"],
+)
+def test_a_quote_that_is_never_closed_ends_with_the_string_that_it_is_in(said: str) -> None:
+    body = f'{{"content": "{said}", "model": "it\'s", "max_tokens": 5}}'
+    masked = json.loads(_mask(body))
+    assert "abc12345xyz" not in masked["content"]
+    assert (masked["model"], masked["max_tokens"]) == ("it's", 5)
+
+
+def test_a_repr_far_inside_a_long_text_is_masked_and_the_text_kept() -> None:
+    code = 'print("x")\n' * 20_000 + "d = {'token': 'abc12345xyz', 'b': \"it\"}\n" + 'print("y")\n' * 20_000
+    masked = json.loads(_mask(json.dumps({"content": code, "max_tokens": 5})))
+    assert masked == {"content": code.replace("abc12345xyz", REDACTED), "max_tokens": 5}
+
+
+def test_a_pattern_is_found_in_a_string_that_is_cut_off() -> None:
+    redactor = Redactor(patterns=[r"K-\d{6}"])
+    body = b'{"a": "K-111111", "content": "say \\"file K-123456\\" and mo'
+    assert redactor.body(body)[0] == b'{"a": "[REDACTED]", "content": "say \\"file [REDACTED]\\" and mo'
+    assert redactor.body(b'{"a": "K-123456\\')[0] == b'{"a": "[REDACTED]\\'
+
+
+@pytest.mark.parametrize(
+    "text", ["id: K-123456", "data: K-123456", '["a"] for K-123456', '{"a":1} for K-123456', '"Alice" said K-123456']
+)
+def test_a_text_that_only_begins_like_json_is_looked_through_as_a_text(text: str) -> None:
+    assert Redactor(patterns=[r"K-\d{6}"]).text(text) == (text.replace("K-123456", REDACTED), 1)
+    for said in ("password=hunter2", "password: hunter2"):
+        assert SECRET not in REDACTOR.text(text.replace("K-123456", said))[0]
+
+
+def test_what_a_pattern_bares_is_masked_too() -> None:
+    redactor = Redactor(patterns=[r"K-\d{3}"])
+    body = json.dumps({"content": f"K-123{KEY}"}).encode()
+    once = redactor.body(body)[0]
+    assert KEY.encode() not in once
+    assert redactor.body(once) == (once, 0)
+
+
+@pytest.mark.parametrize("separator", [";", "&"])
+def test_any_number_of_parameters_is_judged(separator: str) -> None:
+    many = separator.join(["a=b"] * 3_000)
+    form = f"{many}{separator}password=hunter2"
+    masked = f"{many}{separator}password={REDACTED}"
+    assert _mask(form, "application/x-www-form-urlencoded") == masked
+    assert REDACTOR.url(f"https://h.test/?{form}") == (f"https://h.test/?{masked}", 1)
+
+
+def test_calls_inside_calls_are_looked_into_once() -> None:
+    assert guard.faults() == {}
+    text = '"password": ' + "a(" * 3_000
+    assert REDACTOR.text(text)[0] != FAILED
+    assert REDACTOR.text('"password": SecretStr("hunter2")')[0] == f'"password": SecretStr("{REDACTED}")'

@@ -11,6 +11,7 @@ import pytest
 
 from redact.shapes import SHAPES, basic
 from spanglass.redact import REDACTED, Redactor
+from spanglass.redact.attribute import AttributeMasker
 
 REDACTOR = Redactor()
 KEY = SHAPES[0].make()
@@ -206,3 +207,10 @@ def test_a_value_is_masked_under_its_name_and_at_any_depth(key: str, value: Any,
     assert (found, count) == (masked, count)
     assert (found is value) == (count == 0)
     assert REDACTOR.value(key, found) == (masked, 0)
+
+
+def test_what_follows_an_option_of_a_command_is_masked_on_an_otherwise_clean_span() -> None:
+    attributes = {"process.command_args": ("program", "--api-key", "hunter2", "--verbose", "yes")}
+    (masked,) = AttributeMasker(Redactor()).mask_all([attributes])
+    assert masked["process.command_args"] == ("program", "--api-key", REDACTED, "--verbose", "yes")
+    assert attributes["process.command_args"][2] == "hunter2"

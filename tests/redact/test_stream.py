@@ -122,6 +122,22 @@ def test_white_space_between_a_name_and_its_value_hides_nothing(gap: str) -> Non
     assert masked.startswith(line(0, REDACTED) + line(1, REDACTED) + line(0, "") + line(1, ""))
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", ""])
+def test_a_stream_is_one_by_how_it_begins_too(content_type: str) -> None:
+    body = b"".join(b'data: {"content": "%s"}\n\n' % piece.encode() for piece in (KEY[:9], KEY[9:]))
+    masked, count = Redactor().body(body, content_type)
+    assert (masked, count) == (b'data: {"content": "[REDACTED]"}\n\ndata: {"content": ""}\n\n', 1)
+
+
+def test_many_credentials_and_many_names_in_few_lines_are_all_found() -> None:
+    names = b", ".join(b'"n%d": "x"' % number for number in range(2_000))
+    pieces = b"".join(b'data: {"content": "%s"}\n\n' % piece.encode() for piece in (KEY[:9], KEY[9:], " and ") * 500)
+    body = b"data: {" + names + b"}\n\n" + pieces
+    masked, count = Redactor().body(body, "text/event-stream")
+    assert count == 500
+    assert KEY[9:].encode() not in masked
+
+
 def test_a_pattern_of_the_user_is_found_over_events() -> None:
     redactor = Redactor(patterns=[r"ACME-\d+"])
     masked, count = redactor.body(

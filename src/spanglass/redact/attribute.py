@@ -84,5 +84,7 @@ class AttributeMasker:
         for item in items:
             if isinstance(item, str):
                 texts.append(item)
+                if item.startswith("-"):  # an option of a command, whose value comes next
+                    names.append(item)
             elif item is not None and not isinstance(item, (bool, int, float)):
                 self._gather({"": item}, names, texts)

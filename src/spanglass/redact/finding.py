@@ -19,11 +19,29 @@ REDACTED = "[REDACTED]"
 MASK = REDACTED.encode()
 
 
-class Text(NamedTuple):
+class Text:
     """Raw text to be masked. ``strict``: it is JSON, or lines of it; otherwise prose, headers, a traceback."""
 
-    data: bytes
-    strict: bool
+    __slots__ = ("_borders", "data", "strict")
+
+    def __init__(self, data: bytes, *, strict: bool) -> None:
+        self.data = data
+        self.strict = strict
+        self._borders: list[int] | None = None
+
+    def having(self, data: bytes) -> Text:
+        """Another text of the same kind."""
+        return Text(data, strict=self.strict)
+
+    @property
+    def borders(self) -> list[int]:
+        """Where the quotes are that open or close a string of JSON; looked for once."""
+        if self._borders is None:
+            self._borders = [found.start() for found in _BORDER.finditer(self.data) if found[0] == b'"']
+        return self._borders
+
+
+_BORDER = re.compile(rb'\\.|"', re.DOTALL)
 
 
 class Span(NamedTuple):
@@ -114,7 +132,7 @@ _DIGIT = re.compile(rb"[0-9]")
 _LETTER = re.compile(rb"[A-Za-z]")
 _FEW = 2
 _JUDGED = 256
-_PARAMETER = re.compile(rb"""[^&\s"'<>\\#]+""")
+_PARAMETER = re.compile(rb"""[^&\s"'<>\\#]{1,8192}""")
 
 
 def find_parameter(text: Text, end: int) -> Iterator[Span]:

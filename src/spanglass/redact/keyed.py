@@ -30,6 +30,8 @@ _BARE_KEY = re.compile(rb"[A-Za-z0-9_.-]+\Z")
 _BARE_VALUE = re.compile(rb"""[^\s&;,"'<>(){}\[\]\\|`]+""")
 _OPENING = re.compile(rb"""[=>]?[ \t]*(?:[bBrRuUfF]{0,2}(\\*)(["']))?""")
 _LONGEST = 8192
+#: How much before a key, and how much of its value, is looked at in a string that may be long.
+_AROUND, _FURTHEST = 2048, 1 << 18
 _LINE = re.compile(rb"""[^\r\n"\\]+""")
 _LINE_NAMES = ("authorization", "cookie")
 _NOTHING = frozenset((b"", b"true", b"false", b"null", b"none", b"nil", b"undefined"))
@@ -85,8 +87,6 @@ class KeyFinder:
             if scope and not subscript:
                 yield from _assigned(text, at, name, scope)
             return
-        if quote == b"'" and text.strict:
-            text = text._replace(data=data[: enclosing_end(data, end)])
         run = backslashes(head, len(head) - 1)
         last = len(head) - 1 - run
         opening = head.rfind(quote, 0, last)
@@ -95,7 +95,13 @@ class KeyFinder:
         if scope and (subscript or data[at] == ord("=")):
             yield from _assigned(text, at, name, scope)
         elif scope:
-            yield from _under(text, at + 1, _Key(name, scope, first + max(opening, 0), quote, run))
+            key = _Key(name, scope, first + max(opening, 0), quote, run)
+            if quote == b"'" and text.strict:
+                inner, base = _string_around(text, end)
+                for span in _under(inner, at + 1 - base, key._replace(start=key.start - base)):
+                    yield span._replace(start=span.start + base, end=span.end + base)
+            else:
+                yield from _under(text, at + 1, key)
 
 
 class LateKeyFinder(KeyFinder):
@@ -124,8 +130,15 @@ def _name(raw: bytes) -> str:
     return text
 
 
-def _under(text: Text, at: int, key: _Key) -> Iterator[Span]:
-    """The value under a quoted key."""
+def _string_around(text: Text, at: int) -> tuple[Text, int]:
+    """What is around a place up to the end of its JSON string, and where that begins in the text."""
+    base = max(0, at - _AROUND)
+    stop = min(enclosing_end(text.data, at, text.borders), at + _FURTHEST)
+    return text.having(text.data[base:stop]), base
+
+
+def _under(text: Text, at: int, key: _Key, *, called: bool = False) -> Iterator[Span]:
+    """The value under a quoted key; ``called``: it stands between parentheses."""
     at = skip_space(text.data, at)
     if key.scope == "text" and text.data[at : at + 1] in (b"{", b"["):
         return
@@ -139,8 +152,8 @@ def _under(text: Text, at: int, key: _Key) -> Iterator[Span]:
     elif value.kind == "container":
         if raw.strip(b"{}[] \t\r\n"):
             yield from _container(text, value, key)
-    elif text.data[value.end : value.end + 1] == b"(" and not text.strict:
-        yield from _under(text, value.end + 1, key)
+    elif text.data[value.end : value.end + 1] == b"(" and not text.strict and not called:
+        yield from _under(text, value.end + 1, key, called=True)
     elif key.scope == "any" and raw.lower() not in _NOTHING and not is_masked(raw):
         yield Span(value.start, value.end, _quoted(key) if _NUMBER.match(raw) else MASK)
 
@@ -197,10 +210,11 @@ def _assigned(text: Text, at: int, name: str, scope: Scope) -> Iterator[Span]:
     if opened and opened[2]:
         if text.strict and opened[2] == b'"' and not opened[1]:
             return
-        value = read_value(data, opened.start(1), opened[2], len(opened[1]), strict=text.strict)
-        raw = data[value.start : value.end] if value else b""
+        inner, base = _string_around(text, at) if text.strict and opened[2] == b"'" else (text, 0)
+        value = read_value(inner.data, opened.start(1) - base, opened[2], len(opened[1]), strict=text.strict)
+        raw = inner.data[value.start : value.end] if value else b""
         if value and not is_masked(raw) and (not text.strict or (is_credential_like(raw, 8) and len(raw.split()) == 1)):
-            yield Span(value.start, value.end)
+            yield Span(value.start + base, value.end + base)
         return
     start = opened.end() if opened else at + 1
     bare = (_LINE if _is_line(text, at, name) else _BARE_VALUE).match(data, start, start + _LONGEST)

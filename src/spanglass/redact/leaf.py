@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 #: Stands in the place of a value that could not be judged.
 FAILED = "[REDACTED: rule failed]"
 
-_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"(\s*:)?', re.DOTALL)
+#: Also one that is cut off: what a bound or a broken answer leaves.
+_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)(?:"(\s*:)?|\\?\Z)', re.DOTALL)
 
 
 class LeafRules:

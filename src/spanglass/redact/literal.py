@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BACKSLASH = 0x5C
 _SCALAR = re.compile(rb"""[^\s,}\]\\"'()]+""")
@@ -16,6 +20,8 @@ _QUOTE = re.compile(rb"""[bBrRuUfF]{0,2}(\\*)(["'])""")
 _STRUCTURE = re.compile(rb"""["'{}\[\]]""")
 _DOUBLE_QUOTE = re.compile(rb'"')
 _LEAD = 64
+#: How far behind the beginning of a string it is still asked whether that holds JSON of its own.
+_NESTED = 1 << 16
 _SPACE = re.compile(rb"(?:\s|\\+[nrt])*")
 
 
@@ -131,11 +137,19 @@ def _container_end(data: bytes, at: int, quote: bytes, escapes: int, *, strict: 
                 return at
 
 
-def enclosing_end(data: bytes, at: int) -> int:
-    """Where the JSON string around ``at`` ends: the innermost, if that string holds JSON which has strings itself."""
-    start = data.rfind(b'"', 0, at)
-    while start >= 0 and backslashes(data, start) % 2:
-        start = data.rfind(b'"', 0, start)
+def enclosing_end(data: bytes, at: int, borders: Sequence[int]) -> int:
+    """Where the JSON string around ``at`` ends: the innermost, if that string holds JSON which has strings itself.
+
+    Args:
+        data: the raw text.
+        at: a place in it.
+        borders: where the quotes are that open or close its strings.
+    """
+    following = bisect_left(borders, at)
+    start = borders[following - 1] if following else -1
+    end = borders[following] if following < len(borders) else len(data)
+    if at - start > _NESTED:
+        return end
     escapes = 0
     while data[start + 1 : min(at, start + _LEAD)].lstrip()[:1] in (b"{", b"["):
         inner = 2 * escapes + 1
@@ -144,7 +158,7 @@ def enclosing_end(data: bytes, at: int) -> int:
         if len(delimiters) % 2 == 0:
             break
         start, escapes = delimiters[-1], inner
-    return string_end(data, at, b'"', escapes)[0]
+    return string_end(data, at, b'"', escapes)[0] if escapes else end
 
 
 def decode(raw: bytes, escapes: int) -> Any:

@@ -35,6 +35,7 @@ _STREAMS = ("event-stream", "ndjson", "jsonl", "json-seq", "stream+json", "json-
 _BINARY_STREAM = "amazon.eventstream"
 _FORM = "x-www-form-urlencoded"
 _JSON = re.compile(rb"""\s*(?:\{\s*(?:["}]|\Z)|\[\s*(?:["{\[\]]|\Z)|"|(?:data|event|id|retry):)""")
+_EVENTS = re.compile(rb"\s*(?:data|event|id|retry)?:")
 _ROUNDS = 8
 _HEADERS_KEPT = 512
 _URLS_KEPT = 256
@@ -93,7 +94,7 @@ class Redactor:
         """
         try:
             kind = self._kinds.get(content_type) or self._kind(content_type)
-            if kind != "text" or self._has_leaf_rules or data[:1] == b"[":
+            if kind != "text" or self._has_leaf_rules or data[:1] != b"{":
                 return self._body(data, kind)
             hits = self._scan(data)
             return self._mask(Text(data, strict=is_json(data)), hits) if hits else (data, 0)
@@ -178,7 +179,7 @@ class Redactor:
             hits = self._scan(data)
             if not hits and not self._leaf:
                 return text, 0
-            masked, count = self._mask(Text(data, strict=is_json(data)), hits)
+            masked, count = self._mask(Text(data, strict=is_whole_json(data)), hits)
             return (masked.decode("utf-8", "surrogatepass"), count) if count else (text, 0)
         except Exception as fault:  # noqa: BLE001 - fails closed
             return _failed("redact.text", fault, FAILED)
@@ -225,12 +226,12 @@ class Redactor:
     def _body(self, data: bytes, kind: str) -> tuple[bytes, int]:
         if kind == "binary":
             return mask_frames(data, self._spans_of_stream)
-        if kind == "form":
+        if kind == "form" and not is_json(data):
             text = data.decode("utf-8", "surrogateescape")
             masked, count = self._url_masker.form(text)
             masked, more = self._leaf.apply(masked)
             return (masked.encode("utf-8", "surrogateescape"), count + more) if count + more else (data, 0)
-        stream = kind == "stream" or data[:1] == b"["
+        stream = kind == "stream" or data[:1] == b"[" or _EVENTS.match(data) is not None
         return self._mask(Text(data, strict=stream or is_json(data)), self._scan(data), stream=stream)
 
     def _mask(self, text: Text, hits: Sequence[Hit], *, stream: bool = False) -> tuple[bytes, int]:
@@ -241,12 +242,15 @@ class Redactor:
             if not spans:
                 break
             count += sum(bool(span.mask) for span in spans)
-            text = text._replace(data=finding.replace(text.data, spans))
+            text = text.having(finding.replace(text.data, spans))
             hits = self._scan(text.data)
         if self._leaf:
-            spans = list(self._leaf.spans(text))
-            count += len(spans)
-            text = text._replace(data=finding.replace(text.data, spans))
+            left = list(self._leaf.spans(text))
+            if left:
+                text = text.having(finding.replace(text.data, left))
+                bared = self._spans(text, self._scan(text.data), stream=stream)  # a border of theirs may be new
+                text = text.having(finding.replace(text.data, bared))
+                count += len(left) + sum(bool(span.mask) for span in bared)
         return text.data, count
 
     def _spans(self, text: Text, hits: Sequence[Hit], *, stream: bool = False) -> Sequence[Span]:
@@ -267,7 +271,7 @@ class Redactor:
             return ()
         if any(self._finders[number] is None for number, _ in hits):
             plain = escape.unescape(text.data)
-            spans = self._locate(text._replace(data=plain.data), self._scan(plain.data))
+            spans = self._locate(text.having(plain.data), self._scan(plain.data))
             return [span._replace(start=plain.origin(span.start), end=plain.origin(span.end)) for span in spans]
         return self._locate(text, hits)
 
@@ -302,6 +306,12 @@ class Redactor:
 def is_json(data: bytes) -> bool:
     """Whether a text is meant to be JSON, by how it begins."""
     return _JSON.match(data) is not None
+
+
+def is_whole_json(data: bytes) -> bool:
+    """Whether a text is JSON from its beginning to its end, by how it begins and ends."""
+    bare = data.strip()
+    return bare[:1] + bare[-1:] in (b"{}", b"[]", b'""') and is_json(data)
 
 
 def _text(raw: str | bytes) -> str:

@@ -303,6 +303,6 @@ RULES: tuple[Rule, ...] = (
         rf"(?P<secret>(?:{_PEM})*?)(?:-----END|(?!{_PEM}))",
         before=71,
     ),
-    _scheme("bearer", "[A-Za-z0-9._~+/=:|-]{8}", "[A-Za-z0-9._~+/=:|-]*", _has_digit),
-    _scheme("basic", "[A-Za-z0-9+/_-]{4}", "[A-Za-z0-9+/_-]*={0,2}", _is_basic),
+    _scheme("bearer", "[A-Za-z0-9._~+/=:|-]{8}", "[A-Za-z0-9._~+/=:|-]{0,16384}", _has_digit),
+    _scheme("basic", "[A-Za-z0-9+/_-]{4}", "[A-Za-z0-9+/_-]{0,2048}={0,2}", _is_basic),
 )

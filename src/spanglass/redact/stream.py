@@ -9,8 +9,10 @@ the pieces of the raw literals that it covers, and in nothing else. Nothing is p
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from functools import lru_cache
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 from spanglass.redact.engine import Anchor, make_engine
@@ -39,6 +41,8 @@ _ENVELOPE = frozenset(
 _GAP = r"(?:: ?{}|\s|:[\t-\r]|: \s)"
 
 _SAMPLES = 16
+#: The longest line of one event, and how much of a longer one is looked at: of many answers written in one line.
+_LINE_BYTES, _NEAR_BYTES = 1 << 14, 512
 _NAMED_STRING = re.compile(rb'"([^"\\]{1,60})"\s*:\s*"')
 _INDEX = re.compile(rb'ndex"\s*:\s*(\d+)')
 
@@ -72,8 +76,9 @@ class StreamFinder:
     def _spread(self, data: bytes, fragments: list[tuple[int, int]]) -> Iterator[Span]:
         """The spans of the joined text, as pieces of its fragments."""
         joined = b"".join([data[start:end] for start, end in fragments])
+        starts = list(accumulate((end - start for start, end in fragments), initial=0))
         for span in self._find(Text(joined, strict=True)):
-            yield from _pieces(fragments, span)
+            yield from _pieces(fragments, starts, span)
 
 
 @lru_cache(maxsize=256)
@@ -92,9 +97,8 @@ def _lanes(data: bytes, pattern: re.Pattern[bytes]) -> Iterable[list[tuple[int, 
     lanes: defaultdict[tuple[bytes, ...], list[tuple[int, int]]] = defaultdict(list)
     for found in pattern.finditer(data):
         start, end = found.span(1)
-        stop = data.find(b"\n", end)
-        before = data[data.rfind(b"\n", 0, start) + 1 : start]
-        after = data[end : stop if stop >= 0 else len(data)]
+        first, stop = _line_around(data, start, end)
+        before, after = data[first:start], data[end:stop]
         lanes[tuple(_INDEX.findall(before) + _INDEX.findall(after))].append((start, end))
     return lanes.values()
 
@@ -103,20 +107,34 @@ def _unknown_names(data: bytes) -> list[bytes]:
     """Names of strings that no known format has, in a sample of the lines."""
     step = max(1, len(data) // _SAMPLES)
     sample = b"".join(_line(data, at) for at in range(0, len(data), step))
-    names = {name.decode("utf-8", "replace") for name in _NAMED_STRING.findall(sample)}
-    return [name.encode() for name in sorted(names - _ENVELOPE - set(_NAMES))]
+    names = Counter(name.decode("utf-8", "replace") for name in _NAMED_STRING.findall(sample))
+    for name in (*_ENVELOPE, *_NAMES):
+        names.pop(name, None)
+    return [name.encode() for name, _ in names.most_common(_SAMPLES)]
 
 
 def _line(data: bytes, at: int) -> bytes:
-    """The line around a place; of an empty one, the next."""
-    stop = data.find(b"\n", at + 1)
-    return data[data.rfind(b"\n", 0, at) + 1 : stop if stop >= 0 else len(data)]
+    """The line around a place, or what of it is near; of an empty one, the next."""
+    first, stop = _line_around(data, at, at + 1)
+    return data[first:stop]
 
 
-def _pieces(fragments: list[tuple[int, int]], span: Span) -> Iterator[Span]:
+def _line_around(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Where the line begins and ends that a piece is in; or, as far as that is far away, places nearby."""
+    first = data.rfind(b"\n", max(0, start - _LINE_BYTES), start) + 1
+    if not first and start > _LINE_BYTES:
+        first = start - _NEAR_BYTES
+    stop = data.find(b"\n", end, end + _LINE_BYTES)
+    if stop < 0:
+        stop = len(data) if end + _LINE_BYTES >= len(data) else end + _NEAR_BYTES
+    return first, stop
+
+
+def _pieces(fragments: list[tuple[int, int]], starts: list[int], span: Span) -> Iterator[Span]:
     """What of each fragment a span of their joined text covers; the mask stands in the first."""
-    offset, mask = 0, span.mask
-    for start, end in fragments:
+    at = max(0, bisect_right(starts, span.start) - 1)
+    offset, mask = starts[at], span.mask
+    for start, end in islice(fragments, at, None):
         first = max(span.start - offset, 0)
         last = min(span.end - offset, end - start)
         if first < last:

@@ -68,18 +68,26 @@ class UrlMasker:
         return "".join(parts), count
 
     def _parameter(self, part: str) -> tuple[str, int]:
+        """One parameter, or several between semicolons; the value under a credential's name goes to the part's end."""
+        masked: list[str] = []
+        count = 0
+        rest: str | None = part
+        while rest is not None:
+            one, times, rest = self._first_of(rest)
+            masked.append(one)
+            count += times
+        return ";".join(masked), count
+
+    def _first_of(self, part: str) -> tuple[str, int, str | None]:
+        """The first parameter masked, how often, and what follows its semicolon."""
         name, equals, value = part.partition("=")
         if not value or value.startswith(REDACTED):
-            return (part, 0) if equals else self._shaped(part, "")
+            return (part, 0, None) if equals else (*self._shaped(part, ""), None)
         plain = unquote_plus(name)
         if self._keys.scope(plain) in ("any", "text") or flat(plain) in _PARAMETERS:
-            return f"{name}={REDACTED}", 1
+            return f"{name}={REDACTED}", 1, None
         value, semicolon, rest = value.partition(";")
-        masked, count = self._shaped(value, f"{name}=")
-        if not semicolon:
-            return masked, count
-        others, more = self._parameter(rest)
-        return f"{masked};{others}", count + more
+        return (*self._shaped(value, f"{name}="), rest if semicolon else None)
 
     def _shaped(self, value: str, before: str) -> tuple[str, int]:
         """A value masked by its shape: in place if it can be, as a whole if only its decoded form shows it."""
