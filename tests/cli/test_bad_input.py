@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -329,6 +330,62 @@ def test_a_terminal_without_unicode_gets_escapes(settings: Settings, process: Ca
     ended = process("show", PYTHONIOENCODING="ascii")
     assert (ended.code, ended.err) == (0, "")
     assert "Gr\\xfc\\xdfe \\u4f60\\u597d" in ended.out
+
+
+@pytest.mark.parametrize("arguments", [["show", "--json"], ["export"]])
+def test_json_is_json_in_any_encoding(settings: Settings, process: Callable[..., Ended], arguments: list[str]) -> None:
+    store_calls(settings, [Made(messages=[{"role": "user", "content": "Grüße 你好 😀\x7f"}])])
+    ended = process(*arguments, PYTHONIOENCODING="ascii")
+    assert (ended.code, ended.out.isascii()) == (0, True)
+    assert json.loads(ended.out) == json.loads(process(*arguments, PYTHONIOENCODING="utf-8").out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["prune", "--older-than", "1s", "--trace"],
+        ["prune", "--older-than", "1s", "--workflow"],
+        *[["ls", option] for option in ("--trace", "--workflow", "--step", "--model")],
+        ["show"],
+    ],
+)
+@pytest.mark.parametrize(("value", "words"), [("", "it is empty"), (os.fsdecode(b"\xff"), "is no text in UTF-8")])
+def test_a_variable_that_was_never_set_stands_for_nothing(
+    settings: Settings, command: Callable[..., Ended], arguments: list[str], value: str, words: str
+) -> None:
+    store_calls(settings, [Made()])
+    assert_says(command(*arguments, value), 2, words)
+    assert command("ls").out.count("gpt-4o")
+
+
+def test_a_text_is_found_whatever_the_locale_says(settings: Settings, process: Callable[..., Ended]) -> None:
+    store_calls(settings, [Made(messages=[{"role": "user", "content": "日本"}])])
+    ended = process("grep", "日本", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert (ended.code, "\\u65e5\\u672c" in ended.out) == (0, True), ended
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["ls", "--limit", "9" * 23], 0),
+        (["prune", "--dry-run", "--older-than", "9" * 17 + "w"], 2),
+    ],
+)
+def test_a_number_that_no_store_can_count_to(
+    settings: Settings, command: Callable[..., Ended], arguments: list[str], code: int
+) -> None:
+    store_calls(settings, [Made()])
+    assert command(*arguments).code == code
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 74), ("2>&-", 0)])
+def test_without_an_output_it_ends_as_if_it_could_not_write(settings: Settings, closed: str, code: int) -> None:
+    store_calls(settings, [Made()])
+    command = f"{shlex.quote(sys.executable)} -m spanglass ls {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=60)  # noqa: S602 - ours
+    assert (done.returncode, done.stderr) == (code, "")
+    assert ("gpt-4o" in done.stdout) is (code == 0)
 
 
 def test_a_fault_of_ours_says_how_to_report_it_and_quotes_nothing(

@@ -75,7 +75,7 @@ def test_more_calls_than_are_shown_are_noted(command: Callable[..., Ended]) -> N
 
 
 def test_an_empty_text_is_a_usage_error(command: Callable[..., Ended]) -> None:
-    assert command("grep", "") == (2, "", "spanglass: grep needs a text to look for\n")
+    assert command("grep", "") == (2, "", "spanglass: argument TEXT: it is empty; see 'spanglass grep --help'\n")
 
 
 @pytest.mark.parametrize("columns", [60, 100])

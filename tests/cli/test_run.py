@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spanglass.cli.run import fill_in, listens, service_name
+from spanglass.read import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from cli.conftest import Ended
+    from fake_provider import FakeProvider
     from spanglass.settings import Settings
 
 PROGRAM = """
@@ -132,6 +134,23 @@ def test_the_program_is_the_process_itself_so_signals_reach_it(settings: Setting
     running.send_signal(signal.SIGTERM)
     running.communicate(timeout=60)
     assert running.returncode == -signal.SIGTERM
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_a_program_that_is_interrupted_ends_by_the_signal_itself(
+    settings: Settings, process: Callable[..., Ended], provider: FakeProvider
+) -> None:
+    program = """
+import os, signal, openai
+client = openai.OpenAI(api_key="k")
+client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    ended = process("run", "--", "python", "-c", program, OPENAI_BASE_URL=f"{provider.url}/v1")
+    assert (ended.code, ended.err.splitlines()[-1]) == (-signal.SIGINT, "KeyboardInterrupt")
+    with open_reader(settings) as reader:
+        assert [call.state for call in reader.find()] == ["done"]
 
 
 def test_a_command_that_is_not_there(command: Callable[..., Ended]) -> None:

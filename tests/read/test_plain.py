@@ -27,3 +27,8 @@ def test_nothing_that_moves_a_cursor_or_cannot_be_encoded_is_left(text: str) -> 
     shown = plain_line(text)
     assert {unicodedata.category(char) for char in shown} & {"Cc", "Cs", "Zl", "Zp"} == set()
     shown.encode("utf-8")
+
+
+def test_what_a_model_reads_and_no_terminal_shows_is_shown() -> None:
+    assert plain("a\u200bb\u00adc\U000e0041d") == "a\\u200bb\\xadc\\U000e0041d"
+    assert plain("👩\u200d💻") == "👩\u200d💻"  # a joiner that is seen by what it joins

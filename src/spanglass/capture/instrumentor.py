@@ -177,14 +177,18 @@ PATCHERS: dict[str, Callable[[ModuleType], list[tuple[Any, str, Any]]]] = {
 }
 
 
-def _close(session: Session) -> None:
+def _close(session: Session, *, drain: bool = True) -> None:
     with _UNPATCH:
-        session.close()
+        session.close(drain=drain)
 
 
 def _exit() -> None:
-    """At exit, before OpenTelemetry shuts its provider down: what is open ends, what is journaled is moved on."""
+    """At exit, before OpenTelemetry shuts its provider down: what is open ends, what is journaled is moved on.
+
+    Not after Ctrl-C: whoever reads next moves it, and Python, which then ends by the signal itself, forgets that it has
+    to as soon as a string is compiled (`Py_RunMain`), which the first use of a store does.
+    """
     session = active()
     if session is not None:
         activate(None)
-        _close(session)
+        _close(session, drain=getattr(sys, "last_type", None) is not KeyboardInterrupt)

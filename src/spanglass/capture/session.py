@@ -152,12 +152,13 @@ class Session:
         """What of the messages may go on spans."""
         return self._policy if self._content_is_safe else _NO_CONTENT
 
-    def close(self) -> None:
-        """Ends what is still open, drains for a bounded time, and takes the processors out again."""
+    def close(self, *, drain: bool = True) -> None:
+        """Ends what is still open, drains for a bounded time if asked to, and takes the processors out again."""
         for call in list(self.open_calls.values()):
             with _FINISH:
                 call.abandon()
-        self.drain.close(_EXIT_WAIT_S)
+        if drain:
+            self.drain.close(_EXIT_WAIT_S)
         with _FINISH:
             self.backlog.say_all()  # if no thread could do it
         for provider, processor in self._processors:

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spanglass.cli import (
@@ -86,15 +87,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     ours = argv[: argv.index("--")] if "--" in argv else argv
     output = Output(as_json="--json" in ours)
+    is_heard = _open_streams()
     _write_anything()
     try:
         with output.log():
-            return _run(argv, output)
+            code = _run(argv, output)
     except BrokenPipeError:
         _abandon_stdout()
         return Exit.PIPE_CLOSED
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    return code if is_heard or code else Exit.OUTPUT
 
 
 def _run(argv: Sequence[str], output: Output) -> int:
@@ -121,6 +124,16 @@ def _dispatch(argv: Sequence[str], output: Output) -> int:
     except SystemExit as asked:  # --help and --version, which argparse has printed
         return int(asked.code or 0)
     return int(args.run(args, output))
+
+
+def _open_streams() -> bool:
+    """Lets what was started without an output write into nothing; says whether the result goes anywhere."""
+    is_heard = sys.stdout is not None
+    if not is_heard:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    return is_heard
 
 
 def _write_anything() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from spanglass.cli.options import moment
+from spanglass.cli.options import moment, named
 from spanglass.errors import ConfigurationError, NotFound
 from spanglass.model.record import State
 
@@ -25,6 +25,7 @@ def add_call(parser: argparse.ArgumentParser) -> None:
         metavar="CALL",
         nargs="?",
         default="-",
+        type=named,
         help="a span id as 'spanglass ls' shows it, or WORKFLOW/STEP for its latest; without it, or '-', the newest",
     )
 
@@ -33,10 +34,14 @@ def add_criteria(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("--since", metavar="WHEN", type=moment, help="begun since: an age (10m, 12h, 7d) or a UTC time")
     parser.add_argument("--state", choices=get_args(State), help="only calls that ended so")
-    parser.add_argument("--model", metavar="NAME", help="only calls that asked for, or were answered by, this model")
-    parser.add_argument("--workflow", metavar="ID", help="only calls of this workflow")
-    parser.add_argument("--step", metavar="NAME", help="only calls of this workflow step")
-    parser.add_argument("--trace", metavar="TRACE", help="only calls of this trace: its id, or the start of it")
+    parser.add_argument(
+        "--model", metavar="NAME", type=named, help="only calls that asked for, or were answered by, this model"
+    )
+    parser.add_argument("--workflow", metavar="ID", type=named, help="only calls of this workflow")
+    parser.add_argument("--step", metavar="NAME", type=named, help="only calls of this workflow step")
+    parser.add_argument(
+        "--trace", metavar="TRACE", type=named, help="only calls of this trace: its id, or the start of it"
+    )
 
 
 def criteria(reader: Reader, args: argparse.Namespace) -> dict[str, Any]:

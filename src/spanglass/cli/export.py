@@ -86,11 +86,11 @@ def _dataset(reader: Reader, args: argparse.Namespace, tell: Any) -> Dataset:
 def _write(lines: Iterator[str], output: Output) -> None:
     """JSON lines, or with ``--json`` one JSON list; either way a row as soon as it is there."""
     if not output.as_json:
-        sys.stdout.writelines(f"{harmless(line)}\n" for line in lines)
+        sys.stdout.writelines(f"{harmless(line, sys.stdout)}\n" for line in lines)
         return
     before = "["
     for line in lines:
-        sys.stdout.write(f"{before}\n{harmless(line)}")
+        sys.stdout.write(f"{before}\n{harmless(line, sys.stdout)}")
         before = ","
     sys.stdout.write("\n]\n" if before == "," else "[]\n")
 

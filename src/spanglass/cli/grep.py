@@ -11,9 +11,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from spanglass.cli.criteria import add_criteria, criteria
-from spanglass.cli.exits import CommandFailure, Exit
+from spanglass.cli.exits import Exit
 from spanglass.cli.ls import unique_prefixes
-from spanglass.cli.options import at_least_one, common, reader_of
+from spanglass.cli.options import at_least_one, common, named, reader_of
 from spanglass.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
         description="Finds the calls that hold a text, letter for letter, in the request, the answer, a step, the "
         "upstream context or the error, and shows where; it ends with 1 if there are none.",
     )
-    parser.add_argument("text", metavar="TEXT", help="what to look for; case matters")
+    parser.add_argument("text", metavar="TEXT", type=named, help="what to look for; case matters")
     parser.add_argument(
         "--limit", metavar="N", type=at_least_one, default=20, help="at most so many calls (%(default)s)"
     )
@@ -52,9 +52,6 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Finds a text."""
     from spanglass.read.mention import mentions
 
-    if not args.text:
-        message = "grep needs a text to look for"
-        raise CommandFailure(message, Exit.USAGE)
     with reader_of(args, output) as reader, progress(output) as tell:
         try:
             calls = reader.find(**criteria(reader, args), text=args.text, limit=args.limit + 1)

@@ -6,6 +6,7 @@ Invariant: an argument that cannot work is refused before anything is opened, in
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
 from spanglass.settings import Settings
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from spanglass.cli.output import Output
     from spanglass.read.reader import Reader
+
+
+#: What a store can count to.
+_MOST = 2**62
 
 
 def common() -> argparse.ArgumentParser:
@@ -56,7 +61,7 @@ def reader_of(args: argparse.Namespace, output: Output) -> Reader:
 def at_least_one(text: str) -> int:
     """A whole number above zero."""
     if text.isdecimal() and int(text) > 0:
-        return int(text)
+        return min(int(text), _MOST)
     message = f"{text!r} is no whole number above zero"
     raise argparse.ArgumentTypeError(message)
 
@@ -64,9 +69,25 @@ def at_least_one(text: str) -> int:
 def whole_number(text: str) -> int:
     """A whole number, zero too."""
     if text.isdecimal():
-        return int(text)
+        return min(int(text), _MOST)
     message = f"{text!r} is no whole number"
     raise argparse.ArgumentTypeError(message)
+
+
+def named(text: str) -> str:
+    """What is looked for: some text, in UTF-8 whatever the locale says that arguments are in.
+
+    An empty one is refused: it is a variable of a script that was never set, and would stand for all that there is.
+    """
+    try:
+        found = os.fsencode(text).decode()
+    except UnicodeError:
+        message = f"{text!r} is no text in UTF-8"
+        raise argparse.ArgumentTypeError(message) from None
+    if not found:
+        message = "it is empty"
+        raise argparse.ArgumentTypeError(message)
+    return found
 
 
 def moment(text: str) -> int:

@@ -12,7 +12,7 @@ import logging
 import re
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from spanglass.errors import Ambiguous
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 # What JSON leaves as it is and a terminal obeys, or an encoder refuses; inside a JSON text these stand in strings only.
-_UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_UNSAFE = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]")
+_LAST_ASCII = 0x7F
 
 
 class Output:
@@ -36,11 +40,11 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Writes the one JSON document of a command."""
-        sys.stdout.write(encode(value) + "\n")
+        sys.stdout.write(encode(value, sys.stdout) + "\n")
 
     def json_line(self, value: Any) -> None:
         """Writes one line of JSON, for a command that has no end and so no one document."""
-        sys.stdout.write(harmless(json.dumps(value, ensure_ascii=False, default=str)) + "\n")
+        sys.stdout.write(harmless(json.dumps(value, ensure_ascii=False, default=str), sys.stdout) + "\n")
 
     def note(self, lines: Iterable[str]) -> None:
         """Says on stderr what the reader should know beside the result; each line once."""
@@ -75,7 +79,7 @@ class Output:
         if self._notes:
             said["notes"] = self._notes
         if said:
-            sys.stderr.write(encode(said) + "\n")
+            sys.stderr.write(encode(said, sys.stderr) + "\n")
 
 
 class _LogTaker(logging.Handler):
@@ -87,14 +91,20 @@ class _LogTaker(logging.Handler):
         self._output.note([record.getMessage().removeprefix("spanglass: ")])
 
 
-def encode(value: Any) -> str:
+def encode(value: Any, stream: TextIO) -> str:
     """JSON as a person can read it and a terminal can bear it."""
-    return harmless(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    return harmless(json.dumps(value, ensure_ascii=False, indent=2, default=str), stream)
 
 
-def harmless(text: str) -> str:
-    """JSON as a terminal can bear it."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+def harmless(text: str, stream: TextIO) -> str:
+    """JSON as a terminal can bear it, and in characters that the stream's encoding has for certain."""
+    encoding = (stream.encoding or "utf-8").lower()
+    return (_UNSAFE if encoding.startswith("utf") else _NOT_ASCII).sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return json.dumps(match[0])[1:-1] if code > _LAST_ASCII else f"\\u{code:04x}"
 
 
 def _say(line: str) -> None:

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from spanglass.cli.exits import CommandFailure, Exit
-from spanglass.cli.options import common, reader_of
+from spanglass.cli.options import common, named, reader_of
 from spanglass.settings import parse_age, parse_size
 from spanglass.store.base import ERROR_STATES, PruneRule
 
@@ -47,9 +47,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--keep-errors", action="store_true", help="spare calls that failed or were killed")
     parser.add_argument(
-        "--workflow", metavar="ID", help="only calls of this workflow; without another rule, all of them"
+        "--workflow", metavar="ID", type=named, help="only calls of this workflow; without another rule, all of them"
     )
-    parser.add_argument("--trace", metavar="TRACE", help="only calls of this trace, likewise")
+    parser.add_argument("--trace", metavar="TRACE", type=named, help="only calls of this trace, likewise")
     parser.add_argument("--dry-run", action="store_true", help="delete nothing, and show what would go")
     parser.set_defaults(run=run)
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 
-#: C0 less tab and newline, DEL, C1; directional marks and overrides; line and paragraph separators; lone surrogates.
-UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+#: C0 less tab and newline, DEL, C1; directional marks and overrides; line and paragraph separators; lone surrogates;
+#: and what no terminal shows and a model reads: zero-width space, soft hyphen, joiners of words, tags.
+UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
 _PICTURES = 0x2400
 _DELETE, _DELETE_PICTURE = 0x7F, "\u2421"
 
@@ -35,4 +38,6 @@ def _visible(match: re.Match[str]) -> str:
         return chr(_PICTURES + code)
     if code == _DELETE:
         return _DELETE_PICTURE
+    if code > 0xFFFF:  # noqa: PLR2004 - the end of the plane that \\u can name
+        return f"\\U{code:08x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - the end of Latin-1

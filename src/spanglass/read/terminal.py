@@ -66,6 +66,8 @@ class Terminal:
             markup=False,
             emoji=False,
             legacy_windows=False,
+            # A COLUMNS that is no width, such as 0, is none here either.
+            _environ={name: value for name, value in os.environ.items() if name != "COLUMNS" or _columns()},
         )
         self.coloured = self._console.color_system is not None
         self.width = self._console.width if self._console.is_terminal or _columns() else None

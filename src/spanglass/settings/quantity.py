@@ -23,6 +23,7 @@ _SIZE_UNITS = {
     "tib": 1 << 40,
 }
 _AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_LONGEST_S = 10_000 * 7 * 86_400
 _SIZE = r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)"
 _AGE = r"(\d+(?:\.\d+)?)\s*([smhdw])"
 
@@ -64,4 +65,8 @@ def parse_age(text: str) -> float:
     if match is None or float(match[1]) == 0:
         message = "it takes a length of time, such as 90s, 12h or 7d"
         raise ValueError(message)
-    return float(match[1]) * _AGE_UNITS[match[2]]
+    age = float(match[1]) * _AGE_UNITS[match[2]]
+    if age > _LONGEST_S:
+        message = "it takes no more than ten thousand weeks"
+        raise ValueError(message)
+    return age
