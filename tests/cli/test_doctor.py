@@ -84,6 +84,28 @@ def test_a_state_directory_that_cannot_be_used_is_wrong(settings: Settings, comm
     assert ("journals", str(settings.journal_dir)) in wrong(ended)
 
 
+def test_a_link_to_what_is_not_there_is_wrong(settings: Settings, command: Callable[..., Ended]) -> None:
+    settings.state_dir.symlink_to(settings.state_dir.with_name("nowhere"))
+    found = findings(command("doctor", "--json"), "state directory")[str(settings.state_dir)]
+    assert (found["status"], found["value"]) == ("wrong", f"{settings.state_dir} is a link to what is not there")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_directory_that_takes_files_and_nothing_in_them_is_wrong(
+    settings: Settings, command: Callable[..., Ended]
+) -> None:
+    import resource
+
+    store_calls(settings, [Made()])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    try:
+        ended = command("doctor", "--json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert ("state directory", str(settings.state_dir)) in wrong(ended)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs permissions")
 def test_a_state_directory_that_others_may_look_into_is_wrong(
     settings: Settings, command: Callable[..., Ended]

@@ -5,6 +5,7 @@ Invariant: looking drains nothing, creates nothing and holds no lock that a writ
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from spanglass.journal.files import OwnerFiles
     from spanglass.settings import Settings
 
+#: What must fit beside the rest: a journal's first piece.
+_ROOM_BYTES = 1 << 20
 _OTHERS = 0o077
 
 
@@ -69,15 +72,19 @@ def _remote(url: str, name: str) -> Iterator[Check]:
 def state_directory(settings: Settings) -> Iterator[Check]:
     """Whether the state directory can be written, and that nobody else can look into it."""
     directory = settings.state_dir
-    there = next((path for path in (directory, *directory.parents) if path.exists()), directory)
+    there = next((path for path in (directory, *directory.parents) if os.path.lexists(path)), directory)
     advice = "mind its permissions, or name another directory in SPANGLASS_STATE_DIR"
     if not there.is_dir():
-        yield Check("state directory", str(directory), "wrong", f"{there} is a file", advice)
+        what = "a file" if there.exists() else "a link to what is not there"
+        yield Check("state directory", str(directory), "wrong", f"{there} is {what}", advice)
         return
     try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(_ROOM_BYTES))  # a full disk takes an empty file
+            file.flush()
     except OSError as why:
+        if why.errno in (errno.ENOSPC, errno.EDQUOT):
+            advice = "make room on that disk, or name a directory on another one in SPANGLASS_STATE_DIR"
         yield Check("state directory", str(directory), "wrong", f"{there} cannot be written: {why.strerror}", advice)
         return
     if there != directory:
