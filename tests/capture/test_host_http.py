@@ -71,11 +71,13 @@ def ask(client: Any, url: str = "http://model.test", **more: Any) -> Any:
 def test_files_can_be_sent(provider: FakeProvider, watch: Watch, library: Any) -> None:
     watch.install()
     with library.Client() as client:
-        got = client.post(provider.url + CHAT, data={"model": "m"}, files={"file": ("a.txt", b"what is said")})
+        fields = {"model": "m", "api_key": "hunter2"}
+        got = client.post(provider.url + CHAT, data=fields, files={"file": ("a.txt", b"what is said")})
     record = only(watch)
     assert (got.status_code, record.state, record.missing) == (200, "done", ())
-    assert record.attempts[0].request_body == provider.exchanges[0].body
+    assert record.attempts[0].request_body == provider.exchanges[0].body.replace(b"hunter2", b"[REDACTED]")
     assert b"what is said" in provider.exchanges[0].body
+    assert b"hunter2" not in watch.files()
 
 
 async def test_files_can_be_sent_async(provider: FakeProvider, watch: Watch, library: Any) -> None:

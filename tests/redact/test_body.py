@@ -419,3 +419,17 @@ def test_calls_inside_calls_are_looked_into_once() -> None:
     text = '"password": ' + "a(" * 3_000
     assert REDACTOR.text(text)[0] != FAILED
     assert REDACTOR.text('"password": SecretStr("hunter2")')[0] == f'"password": SecretStr("{REDACTED}")'
+
+
+def test_the_fields_of_a_multipart_form_are_masked_by_their_names() -> None:
+    def part(name: str, value: str, more: str = "") -> str:
+        return f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{value}\r\n'
+
+    file = part("file", "password follows", '; filename="api_key.txt"\r\nContent-Type: text/plain')
+    form = part("model", "m") + file + "{}" + part("max_tokens", "5") + "--b--\r\n"
+    given = form.format(part("api_key", SECRET) + part("metadata[client_secret]", "a\r\nb") + part("own", "me"))
+    masked = form.format(part("api_key", REDACTED) + part("metadata[client_secret]", REDACTED) + part("own", REDACTED))
+    redactor = Redactor(keys=["own"])
+    assert redactor.body(given.encode(), "multipart/form-data; boundary=b") == (masked.encode(), 3)
+    assert redactor.body(masked.encode(), "multipart/form-data; boundary=b") == (masked.encode(), 0)
+    assert REDACTED in _mask(part("api_key", SECRET)[:-4], "multipart/form-data; boundary=b")

@@ -17,6 +17,7 @@ from spanglass.redact.finding import REDACTED, Finder, RuleFinder, Span, Text
 from spanglass.redact.key import Keys
 from spanglass.redact.keyed import KeyFinder, LateKeyFinder
 from spanglass.redact.leaf import FAILED, LeafRules
+from spanglass.redact.multipart import field_spans
 from spanglass.redact.rules import RULES
 from spanglass.redact.stream import StreamFinder
 from spanglass.redact.url import UrlMasker
@@ -34,6 +35,7 @@ _Seen: TypeAlias = "tuple[tuple[str, str], int]"
 _STREAMS = ("event-stream", "ndjson", "jsonl", "json-seq", "stream+json", "json-lines")
 _BINARY_STREAM = "amazon.eventstream"
 _FORM = "x-www-form-urlencoded"
+_MULTIPART = "multipart/"
 _JSON = re.compile(rb"""\s*(?:\{\s*(?:["}]|\Z)|\[\s*(?:["{\[\]]|\Z)|"|(?:data|event|id|retry):)""")
 _EVENTS = re.compile(rb"\s*(?:data|event|id|retry)?:")
 _ROUNDS = 8
@@ -219,6 +221,8 @@ class Redactor:
             kind = "stream"
         elif _FORM in lowered:
             kind = "form"
+        elif _MULTIPART in lowered:
+            kind = "multipart"
         if len(self._kinds) < _HEADERS_KEPT:
             self._kinds[content_type] = kind
         return kind
@@ -231,6 +235,11 @@ class Redactor:
             masked, count = self._url_masker.form(text)
             masked, more = self._leaf.apply(masked)
             return (masked.encode("utf-8", "surrogateescape"), count + more) if count + more else (data, 0)
+        if kind == "multipart":
+            fields = list(field_spans(data, lambda name: self._keys.scope(name) in ("any", "text")))
+            if fields:
+                rest, more = self._body(finding.replace(data, fields), "text")
+                return rest, more + len(fields)
         stream = kind == "stream" or data[:1] == b"[" or _EVENTS.match(data) is not None
         return self._mask(Text(data, strict=stream or is_json(data)), self._scan(data), stream=stream)
 
