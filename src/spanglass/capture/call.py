@@ -297,11 +297,8 @@ class Call:
             missing += incoming.missing
             if incoming.body is not None:
                 redactions += self._mask_answer(attempt, incoming.body, missing)
-                if not complete and error is None and attempt.is_at_end():
-                    # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
-                    complete, state = True, None
-                elif error is None and attempt.is_refused:
-                    state = None  # that the call failed says more than that nobody read why
+                if error is None:
+                    complete, state = _end_of(attempt, state, complete=complete)
                 if not complete:
                     missing.append(f"{attempt.path}.response_body: {_cut(incoming.body, error, state)}")
         self._redactions += redactions
@@ -378,6 +375,15 @@ def _begun(route: Route, server: Server, request: bytes | None, place: Place | N
         None if place is None else place.workflow_id,
         None if place is None else place.step_name,
     )
+
+
+def _end_of(attempt: Attempt, state: State | None, *, complete: bool) -> tuple[bool, State | None]:
+    """Whether an answer is whole that nothing broke, and the call's state as its end shows it."""
+    if not complete and attempt.is_at_end():
+        # The caller stopped at the format's own last event; what HTTP would still have sent says nothing.
+        return True, None
+    # That a call failed says more than that nobody read why.
+    return complete, None if attempt.is_refused else state
 
 
 def _cut(body: bytes, error: BaseException | None, state: State | None) -> str:
