@@ -17,9 +17,8 @@ from spanglass.read.plain import UNSAFE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Characters that show nothing and may yet say something to a model: soft hyphen, fillers, zero-width space and
-#: joiners of words, tags, and the variation selectors that no emoji has.
-_UNSEEN = "\u00ad\u115f\u1160\u200b\u2060-\u2064\u3164\U000e0000-\U000e01ef"
+#: What a page does not show either, beside that: fillers, and the variation selectors that no emoji has.
+_UNSEEN = "\u115f\u1160\u3164\U000e0080-\U000e01ef"
 _ODD = re.compile(f"[{UNSAFE.pattern[1:-1]}{_UNSEEN}]")
 _REMARKABLE = re.compile(rf"{_ODD.pattern}+|\[REDACTED(?:: [^\]\n]{{0,200}})?\]|%5BREDACTED%5D")
 _MASK = Markup('<mark class="masked">'), Markup("</mark>")
