@@ -433,3 +433,8 @@ def test_the_fields_of_a_multipart_form_are_masked_by_their_names() -> None:
     assert redactor.body(given.encode(), "multipart/form-data; boundary=b") == (masked.encode(), 3)
     assert redactor.body(masked.encode(), "multipart/form-data; boundary=b") == (masked.encode(), 0)
     assert REDACTED in _mask(part("api_key", SECRET)[:-4], "multipart/form-data; boundary=b")
+
+
+def test_a_value_that_is_longer_than_what_is_looked_at_is_masked_to_its_end() -> None:
+    body = json.dumps({"content": "{'password': '" + "x1" * 200_000 + "', 'a': 1}", "max_tokens": 5})
+    assert json.loads(_mask(body)) == {"content": "{'password': '" + REDACTED, "max_tokens": 5}

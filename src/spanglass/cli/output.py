@@ -19,10 +19,7 @@ from spanglass.errors import Ambiguous
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# What JSON leaves as it is and a terminal obeys, or an encoder refuses; inside a JSON text these stand in strings only.
-_UNSAFE = re.compile(
-    "[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
+# What an encoding may lack, and DEL, which JSON leaves as it is.
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 _LAST_ASCII = 0x7F
 
@@ -98,8 +95,10 @@ def encode(value: Any, stream: TextIO) -> str:
 
 def harmless(text: str, stream: TextIO) -> str:
     """JSON as a terminal can bear it, and in characters that the stream's encoding has for certain."""
+    from spanglass.read.plain import UNSAFE  # inside a JSON text these stand in strings only
+
     encoding = (stream.encoding or "utf-8").lower()
-    return (_UNSAFE if encoding.startswith("utf") else _NOT_ASCII).sub(_escape, text)
+    return (UNSAFE if encoding.startswith("utf") else _NOT_ASCII).sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -97,9 +97,9 @@ class KeyFinder:
         elif scope:
             key = _Key(name, scope, first + max(opening, 0), quote, run)
             if quote == b"'" and text.strict:
-                inner, base = _string_around(text, end)
-                for span in _under(inner, at + 1 - base, key._replace(start=key.start - base)):
-                    yield span._replace(start=span.start + base, end=span.end + base)
+                part = _string_around(text, end)
+                for span in _under(part.text, at + 1 - part.start, key._replace(start=key.start - part.start)):
+                    yield part.place(span)
             else:
                 yield from _under(text, at + 1, key)
 
@@ -130,11 +130,22 @@ def _name(raw: bytes) -> str:
     return text
 
 
-def _string_around(text: Text, at: int) -> tuple[Text, int]:
-    """What is around a place up to the end of its JSON string, and where that begins in the text."""
-    base = max(0, at - _AROUND)
-    stop = min(enclosing_end(text.data, at, text.borders), at + _FURTHEST)
-    return text.having(text.data[base:stop]), base
+class _Part(NamedTuple):
+    """What is around a place in a JSON string, where that begins, and where the string ends, which may be further."""
+
+    text: Text
+    start: int
+    end: int
+
+    def place(self, span: Span) -> Span:
+        """A span of the part as one of the whole text; one that the part's end cuts goes on to the string's end."""
+        end = self.end if span.end == len(self.text.data) else span.end + self.start
+        return span._replace(start=span.start + self.start, end=end)
+
+
+def _string_around(text: Text, at: int) -> _Part:
+    start, end = max(0, at - _AROUND), enclosing_end(text.data, at, text.borders)
+    return _Part(text.having(text.data[start : min(end, at + _FURTHEST)]), start, end)
 
 
 def _under(text: Text, at: int, key: _Key, *, called: bool = False) -> Iterator[Span]:
@@ -210,11 +221,12 @@ def _assigned(text: Text, at: int, name: str, scope: Scope) -> Iterator[Span]:
     if opened and opened[2]:
         if text.strict and opened[2] == b'"' and not opened[1]:
             return
-        inner, base = _string_around(text, at) if text.strict and opened[2] == b"'" else (text, 0)
-        value = read_value(inner.data, opened.start(1) - base, opened[2], len(opened[1]), strict=text.strict)
-        raw = inner.data[value.start : value.end] if value else b""
+        bounded = text.strict and opened[2] == b"'"
+        part = _string_around(text, at) if bounded else _Part(text, 0, len(data))
+        value = read_value(part.text.data, opened.start(1) - part.start, opened[2], len(opened[1]), strict=text.strict)
+        raw = part.text.data[value.start : value.end] if value else b""
         if value and not is_masked(raw) and (not text.strict or (is_credential_like(raw, 8) and len(raw.split()) == 1)):
-            yield Span(value.start + base, value.end + base)
+            yield part.place(Span(value.start, value.end))
         return
     start = opened.end() if opened else at + 1
     bare = (_LINE if _is_line(text, at, name) else _BARE_VALUE).match(data, start, start + _LONGEST)

@@ -85,15 +85,13 @@ def fold(events: Sequence[Event]) -> ResponseView:
             chunk = _chunk(payload, event)
         response_id = response_id or chunk.id
         model = model or chunk.model
-        if chunk.error is not None or chunk.x_groq is not None:
+        if not chunk.choices or chunk.error is not None or chunk.x_groq is not None:
             groq = mapping(chunk.x_groq)
             error = error or _error(chunk) or groq.get("error")
             usage = groq.get("usage") or usage
         usage = chunk.usage or usage
-        if not chunk.choices:
-            error = error or _error(chunk)
-            if chunk.value:
-                answers.setdefault(0, _Answer()).texts.append(text(chunk.value))
+        if chunk.value and not chunk.choices:
+            answers.setdefault(0, _Answer()).texts.append(text(chunk.value))
         for place, choice in enumerate(chunk.choices or ()):
             index = place if choice.index is None else choice.index
             answer = answers.get(index)
